@@ -2,6 +2,7 @@ package specfile
 
 import (
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -39,11 +40,15 @@ type Settings struct {
 type Variable struct {
 	Name        string
 	Type        cty.Type  // cty.DynamicPseudoType where the spec is silent
-	Default     cty.Value // cty.NilVal: the variable must be given
+	Default     cty.Value // of Type; cty.NilVal: the variable must be given
 	Env         string
 	Description string
 	Sensitive   bool
 	Range       hcl.Range
+
+	// TypeDefaults are those of the type's optional attributes, or nil;
+	// Convert applies them.
+	TypeDefaults *typeexpr.Defaults
 }
 
 // Local is one attribute of a locals block.

@@ -22,6 +22,7 @@ const (
 	Protocol        ErrorKind = "protocol"    // the answer is not what the protocol says
 	Internal        ErrorKind = "internal"    // a fault of the plugin
 	Unsupported     ErrorKind = "unsupported" // the plugin does not do this operation
+	Canceled        ErrorKind = "canceled"    // the caller gave up; wraps context.Canceled
 )
 
 // Error makes an ErrorKind usable with errors.Is.

@@ -1,0 +1,157 @@
+package action
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/assay-cx/assay/internal/schema"
+)
+
+// hidden marks the values of an action's sensitive input paths.
+type hidden struct{}
+
+// masked stands for a marked value in a trace.
+const masked = "(sensitive)"
+
+// DecodeValue reads a JSON document into a value, with its numbers exact.
+func DecodeValue(document []byte) (cty.Value, error) {
+	decoded, err := schema.Decode(document)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	return toValue(decoded, cty.DynamicPseudoType, nil)
+}
+
+// EncodeValue writes a value as JSON, marked parts and all.
+func EncodeValue(value cty.Value) (json.RawMessage, error) {
+	value, _ = value.UnmarkDeep()
+	if !value.IsWhollyKnown() {
+		return nil, errors.New("a value is not known yet")
+	}
+	return ctyjson.Marshal(value, value.Type())
+}
+
+// toValue makes a value of what schema.Decode read. Where the type constraint
+// that the document was checked against has optional attributes, absent ones
+// become null, so that expressions can ask for them. sensitive are the paths,
+// from here on, whose values are to be marked.
+func toValue(document any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+	value, err := plainValue(document, constraint, sensitive)
+	for _, path := range sensitive {
+		if len(path) == 0 && err == nil {
+			return value.Mark(hidden{}), nil
+		}
+	}
+	return value, err
+}
+
+func plainValue(document any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+	switch document := document.(type) {
+	case nil:
+		return cty.NullVal(cty.DynamicPseudoType), nil
+	case bool:
+		return cty.BoolVal(document), nil
+	case string:
+		return cty.StringVal(document), nil
+	case json.Number:
+		return cty.ParseNumberVal(string(document))
+	case []any:
+		return arrayValue(document, constraint, sensitive)
+	case map[string]any:
+		return objectValue(document, constraint, sensitive)
+	default:
+		return cty.NilVal, fmt.Errorf("a JSON document cannot hold a %T", document)
+	}
+}
+
+func arrayValue(document []any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+	element := cty.DynamicPseudoType
+	if constraint.IsCollectionType() {
+		element = constraint.ElementType()
+	}
+	values := make([]cty.Value, len(document))
+	for i := range document {
+		if constraint.IsTupleType() && i < constraint.Length() {
+			element = constraint.TupleElementType(i)
+		}
+		var err error
+		if values[i], err = toValue(document[i], element, below(sensitive, fmt.Sprint(i))); err != nil {
+			return cty.NilVal, err
+		}
+	}
+	return cty.TupleVal(values), nil
+}
+
+func objectValue(document map[string]any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+	values := make(map[string]cty.Value, len(document))
+	for name, member := range document {
+		t := cty.DynamicPseudoType
+		switch {
+		case constraint.IsMapType():
+			t = constraint.ElementType()
+		case constraint.IsObjectType() && constraint.HasAttribute(name):
+			t = constraint.AttributeType(name)
+		}
+		value, err := toValue(member, t, below(sensitive, name))
+		if err != nil {
+			return cty.NilVal, err
+		}
+		values[name] = value
+	}
+	if constraint.IsObjectType() {
+		for name := range constraint.OptionalAttributes() {
+			if _, ok := values[name]; !ok {
+				values[name] = cty.NullVal(constraint.AttributeType(name).WithoutOptionalAttributesDeep())
+			}
+		}
+	}
+	return cty.ObjectVal(values), nil
+}
+
+// splitPath reads a path such as items[*].sku or items[0].sku.
+func splitPath(path string) []string {
+	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
+	return strings.Split(strings.TrimPrefix(path, "input."), ".")
+}
+
+// below are the rests of the paths that lead through a member.
+func below(paths [][]string, member string) [][]string {
+	var rests [][]string
+	for _, path := range paths {
+		if len(path) > 0 && (path[0] == member || path[0] == "*") {
+			rests = append(rests, path[1:])
+		}
+	}
+	return rests
+}
+
+// forTrace is a value as a trace shows it, with everything marked masked.
+func forTrace(value cty.Value) any {
+	t := value.Type()
+	switch {
+	case value.IsMarked():
+		return masked
+	case value.IsNull(), !value.IsKnown():
+		return nil
+	case t.IsObjectType(), t.IsMapType():
+		members := make(map[string]any, value.LengthInt())
+		for name, member := range value.Elements() {
+			members[name.AsString()] = forTrace(member)
+		}
+		return members
+	case t.IsTupleType(), t.IsListType(), t.IsSetType():
+		elements := make([]any, 0, value.LengthInt())
+		for _, element := range value.Elements() {
+			elements = append(elements, forTrace(element))
+		}
+		return elements
+	default:
+		document, _ := EncodeValue(value) // a known value of a simple type always marshals
+		return document
+	}
+}

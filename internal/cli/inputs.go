@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/assay-cx/assay/hcl/specfile"
+	"github.com/assay-cx/assay/internal/plan"
+)
+
+// inputFlags are the flags of every command that reads suites.
+type inputFlags struct {
+	vars     []string
+	varFiles []string
+	noColor  bool
+	logLevel string
+}
+
+func (f *inputFlags) register(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may be repeated")
+	flags.StringArrayVar(&f.varFiles, "var-file", nil, "`FILE` of variables (*.assayvars); may be repeated, the last counts")
+	flags.BoolVar(&f.noColor, "no-color", false, "plain output, as with NO_COLOR")
+	flags.StringVar(&f.logLevel, "log-level", "warn", "how much to log to stderr: debug, info, warn or error")
+}
+
+// color reports whether output may be coloured.
+func (f *inputFlags) color(p *process) bool {
+	noColor, set := p.lookupEnv("NO_COLOR")
+	return p.stdoutTerminal && !f.noColor && (!set || noColor == "")
+}
+
+// inputs reads the values of variables that the command line names.
+func (f *inputFlags) inputs(p *process, found *findings) (plan.Inputs, error) {
+	inputs := plan.Inputs{LookupEnv: p.lookupEnv}
+	for _, v := range f.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return inputs, usageError("--var %s: write it as NAME=VALUE", v)
+		}
+		inputs.Flags = append(inputs.Flags, plan.Flag{Name: name, Value: value})
+	}
+	for _, path := range f.varFiles {
+		values, file, diags := specfile.LoadVarFile(path)
+		files := map[string]*hcl.File{}
+		if file != nil {
+			files[path] = file
+		}
+		found.add(&specfile.Suite{Files: files}, diags)
+		inputs.Files = append(inputs.Files, values)
+	}
+	return inputs, nil
+}
+
+// undeclared refuses values of variables that no suite declares: most are typos.
+func (f *inputFlags) undeclared(inputs plan.Inputs, suites []*specfile.Suite) error {
+	var names []string
+	for _, s := range suites {
+		for name := range s.Variables {
+			names = append(names, name)
+		}
+	}
+	for _, flag := range inputs.Flags {
+		if slices.Contains(names, flag.Name) {
+			continue
+		}
+		hint := ""
+		if near := specfile.Nearest(flag.Name, names); near != "" {
+			hint = fmt.Sprintf(": did you mean %q?", near)
+		}
+		return usageError("--var %s: no suite declares a variable of that name%s", flag.Name, hint)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+// errAbandoned is what the breaker hears of an attempt that never came back.
+var errAbandoned = errors.New("attempt abandoned")
+
+// OpenError says that a breaker is open: the operation was not attempted.
+type OpenError struct {
+	Plugin    string
+	Operation string
+	Cause     error // the failure that opened it
+}
+
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("circuit breaker of %s %s is open after repeated failures: %v", e.Plugin, e.Operation, e.Cause)
+}
+
+// Unwrap gives the failure that opened the breaker.
+func (e *OpenError) Unwrap() error { return e.Cause }
+
+// operation is the breaker and the counters of one operation of one plugin.
+type operation struct {
+	name    string
+	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	failure atomic.Pointer[error] // the last that counted against the breaker
+
+	calls, attempts, retries, trips, waited atomic.Int64
+}
+
+func newOperation(name string, policy Policy) *operation {
+	o := &operation{name: name}
+	o.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         name,
+		MaxRequests:  1,
+		Timeout:      policy.OpenFor,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= policy.Failures },
+		IsSuccessful: func(err error) bool { return !trips(err) },
+		IsExcluded:   excluded,
+		// Only counts: calling the breaker in here deadlocks it.
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				o.trips.Add(1)
+			}
+		},
+	})
+	return o
+}
+
+// trips reports whether an error counts against the breaker: transport
+// errors, timeouts, 5xx and dead plugins do, what the peer said on purpose
+// does not.
+func trips(err error) bool {
+	if err == nil {
+		return false
+	}
+	var typed *sdk.Error
+	if !errors.As(err, &typed) {
+		return true
+	}
+	switch typed.Kind {
+	case sdk.Unavailable, sdk.Timeout, sdk.Internal:
+		return true
+	default:
+		return false
+	}
+}
+
+// excluded reports whether an error says nothing about the peer's health: a
+// 429 is the limiter's matter, a cancel the caller's.
+func excluded(err error) bool {
+	return errors.Is(err, sdk.RateLimited) || errors.Is(err, context.Canceled) || errors.Is(err, errNoTime)
+}
+
+func (o *operation) remember(err error) {
+	if trips(err) && !excluded(err) {
+		o.failure.Store(&err)
+	}
+}
+
+func (o *operation) lastFailure() error {
+	if err := o.failure.Load(); err != nil {
+		return *err
+	}
+	return errAbandoned
+}
+
+// errNoTime is a caller's deadline that the rate limit does not leave room for.
+var errNoTime = errors.New("the rate limit leaves no room before the deadline")
+
+func (o *operation) limit(ctx context.Context, limiter *rate.Limiter) error {
+	if limiter.Limit() == rate.Inf {
+		return nil
+	}
+	started := time.Now()
+	err := limiter.Wait(ctx)
+	o.waited.Add(int64(time.Since(started)))
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		return errNoTime
+	}
+}
+
+func (o *operation) wait(ctx context.Context, d time.Duration) error {
+	o.waited.Add(int64(d))
+	return Sleep(ctx, d)
+}
+
+// Sleep waits for d, or until ctx ends and then answers its cause.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (o *operation) counters(plugin string) result.Operation {
+	return result.Operation{
+		Plugin:    plugin,
+		Operation: o.name,
+		Calls:     o.calls.Load(),
+		Attempts:  o.attempts.Load(),
+		Retries:   o.retries.Load(),
+		Trips:     o.trips.Load(),
+		WaitMS:    time.Duration(o.waited.Load()).Milliseconds(),
+	}
+}

@@ -1,0 +1,51 @@
+package pluginhost
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// allowed is the part of an environment that plugins get. Secrets live in
+// environments: a plugin gets those that its block names, through Configure.
+func allowed(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return !isAllowed(name)
+	})
+}
+
+func isAllowed(name string) bool {
+	switch name {
+	case "PATH", "HOME", "TMPDIR", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy":
+		return true
+	}
+	return strings.HasPrefix(name, "LC_")
+}
+
+// maxSocketDir is how long the path of the folder may be: 104 bytes hold the
+// path of a socket on every Unix, with the 0 at its end, and go-plugin adds
+// "/plugin-dir1234567890/plugin1234567890".
+const maxSocketDir = 104 - 1 - 39
+
+// makeSocketDir makes a private folder below base or, where that is too deep,
+// below /tmp.
+func makeSocketDir(base string) (string, error) {
+	dir, err := os.MkdirTemp(base, "assay-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the plugins' sockets: %w", err)
+	}
+	if len(dir) <= maxSocketDir {
+		return dir, nil
+	}
+	if err := os.Remove(dir); err != nil {
+		return "", fmt.Errorf("make a folder for the plugins' sockets: %w", err)
+	}
+	dir, err = os.MkdirTemp("/tmp", "assay-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the plugins' sockets: %s is too deep for the path of a socket (set TMPDIR to a shorter one): %w", base, err)
+	}
+	return dir, nil
+}

@@ -1,0 +1,196 @@
+// Package pluginhost finds plugins, starts them as processes of their own,
+// talks to them and stops them. Whatever a plugin does (crash, hang, flood its
+// output, outlive its welcome), the host stays right: a call ends in an error
+// that says what happened, and no process or socket file is left behind.
+//
+// Start reading at Host, then at Process. child.go holds what the operating
+// system sees of a plugin, conn.go what every call goes through.
+package pluginhost
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/agext/levenshtein"
+
+	"github.com/assay-cx/assay/plugins/pluginv1"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+// ErrClosed is what a plugin answers once its host is closed.
+var ErrClosed = errors.New("the plugin host is closed")
+
+// Options is what a host needs to know.
+type Options struct {
+	// Executable is the path of assay itself, which serves the built-in
+	// plugins with `plugin serve NAME`. It is not checked against a checksum:
+	// it is the code that would do the checking. On Linux /proc/self/exe is
+	// the very file that runs, though another may stand at its path by now.
+	Executable string
+	// Builtins are the built-in plugins by name.
+	Builtins map[string]sdk.Plugin
+	// Environ is the host's environment, of which plugins get an allow-list.
+	Environ []string
+	// Logger gets each call, and each line that a plugin writes, at debug
+	// level. Documents are never logged.
+	Logger *slog.Logger
+}
+
+// Host runs plugins. It must be closed.
+type Host struct {
+	options Options
+
+	open   sync.Once // at the first launch: a host that only describes leaves nothing
+	shared *shared
+	err    error // why there is no shared
+
+	mu        sync.Mutex
+	closed    bool
+	processes []*Process
+}
+
+// shared is what the processes of a host have in common.
+type shared struct {
+	socketDir string // private; short enough for the path of a socket
+	environ   []string
+	forker    *forker
+	// certificate is what the plugins know the host by.
+	certificate tls.Certificate
+	// lifeline is a pipe that nobody writes to. Plugins inherit the reading
+	// end, and see its end when the host's death closes the writing one.
+	lifeline, lifelineHeld *os.File
+}
+
+// New is a host without plugins.
+func New(options Options) *Host { return &Host{options: options} }
+
+// Describe says what the plugin of a source is, without starting it. Built-in
+// plugins are described by the code that their process serves.
+func (h *Host) Describe(_ context.Context, source string) (sdk.Description, error) {
+	plugin, _, err := h.builtin(source)
+	if err != nil {
+		return sdk.Description{}, err
+	}
+	return sdk.Describe(plugin), nil
+}
+
+// Launch starts the plugin of a source in the background and returns at once.
+// name is what the suite calls it. What goes wrong, Process.Client tells.
+func (h *Host) Launch(name, source string) *Process {
+	p := newProcess(h, name, source)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		p.err = ErrClosed
+		close(p.ready)
+		return p
+	}
+	h.processes = append(h.processes, p)
+	go p.start()
+	return p
+}
+
+// Close stops all plugins at the same time: each is asked to finish what it
+// holds, and killed where it has not within 1.5 s, or when ctx is done. A
+// second Close does nothing.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	processes, closed := h.processes, h.closed
+	h.processes, h.closed = nil, true
+	h.mu.Unlock()
+	if closed {
+		return nil
+	}
+
+	var stopping sync.WaitGroup
+	for _, p := range processes {
+		stopping.Go(func() { p.stop(ctx) })
+	}
+	stopping.Wait()
+
+	h.open.Do(func() { h.err = ErrClosed }) // where nothing was launched
+	if h.shared == nil {
+		return nil
+	}
+	return h.shared.close()
+}
+
+// command is the program of a source and its arguments.
+func (h *Host) command(source string) (path string, args []string, err error) {
+	_, name, err := h.builtin(source)
+	if err != nil {
+		return "", nil, err
+	}
+	return h.options.Executable, []string{"plugin", "serve", name}, nil
+}
+
+func (h *Host) builtin(source string) (sdk.Plugin, string, error) {
+	name, ok := strings.CutPrefix(source, "builtin/")
+	if !ok {
+		return nil, "", fmt.Errorf("plugin source %q: this version of assay runs built-in plugins only; give one of %s", source, h.sources())
+	}
+	if plugin, ok := h.options.Builtins[name]; ok {
+		return plugin, name, nil
+	}
+	if near := nearest(name, h.options.Builtins); near != "" {
+		return nil, "", fmt.Errorf("there is no built-in plugin %q; did you mean \"builtin/%s\"? The built-in plugins are %s", name, near, h.sources())
+	}
+	return nil, "", fmt.Errorf("there is no built-in plugin %q; the built-in plugins are %s", name, h.sources())
+}
+
+func (h *Host) sources() string {
+	names := slices.Sorted(maps.Keys(h.options.Builtins))
+	for i, name := range names {
+		names[i] = `"builtin/` + name + `"`
+	}
+	return strings.Join(names, ", ")
+}
+
+// nearest is the name that was probably meant, or empty.
+func nearest(name string, known map[string]sdk.Plugin) string {
+	best, distance := "", 3
+	for _, candidate := range slices.Sorted(maps.Keys(known)) {
+		if d := levenshtein.Distance(name, candidate, nil); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}
+
+// prepare makes what the processes share, once.
+func (h *Host) prepare() (*shared, error) {
+	h.open.Do(func() { h.shared, h.err = newShared(h.options.Environ) })
+	return h.shared, h.err
+}
+
+func newShared(environ []string) (*shared, error) {
+	certificate, err := pluginv1.NewCertificate()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := makeSocketDir(os.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	lifeline, held, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make the plugins' lifeline: %w", err), os.RemoveAll(dir))
+	}
+	return &shared{
+		socketDir: dir, environ: allowed(environ), certificate: certificate, forker: newForker(),
+		lifeline: lifeline, lifelineHeld: held,
+	}, nil
+}
+
+func (s *shared) close() error {
+	s.forker.close()
+	return errors.Join(s.lifelineHeld.Close(), s.lifeline.Close(), os.RemoveAll(s.socketDir))
+}

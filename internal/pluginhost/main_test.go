@@ -1,0 +1,180 @@
+package pluginhost_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/assay-cx/assay/internal/pluginhost"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+// TestMain lets the test binary be the plugins too, as assay itself is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 3 && os.Args[1] == "plugin" && os.Args[2] == "serve" {
+		os.Exit(serve(os.Args[3], os.Args[4:]))
+	}
+	if len(os.Args) > 2 && os.Args[1] == "host" {
+		os.Exit(beHost(os.Args[2]))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func serve(name string, args []string) int {
+	switch name {
+	case "exits":
+		fmt.Fprintln(os.Stderr, "no licence found")
+		return 3
+	case "babbles":
+		fmt.Println("hello, I am not a plugin")
+		time.Sleep(time.Minute)
+		return 0
+	case "silent":
+		time.Sleep(time.Minute)
+		return 0
+	case "stubborn":
+		_ = sdk.Main(newHelper(), args, os.Stdout)
+		time.Sleep(time.Minute)
+		return 0
+	}
+	return sdk.Main(builtins()[name], args, os.Stdout)
+}
+
+func builtins() map[string]sdk.Plugin {
+	all := make(map[string]sdk.Plugin)
+	for _, name := range []string{"helper", "other", "exits", "babbles", "silent", "stubborn"} {
+		all[name] = newHelper()
+	}
+	return all
+}
+
+// helper is a hook whose name says what it does.
+type helper struct{ settings struct{ Greeting string } }
+
+func newHelper() *helper { return new(helper) }
+
+func (h *helper) Describe() sdk.Description {
+	return sdk.Description{Name: "helper", Version: "1.2.3", Summary: "Helps the tests."}
+}
+
+func (h *helper) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
+	return sdk.Configured{}, config.Decode(&h.settings)
+}
+
+func (h *helper) Call(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error) {
+	switch name {
+	case "echo":
+		return document, nil
+	case "pid":
+		return json.Marshal(os.Getpid())
+	case "environ":
+		return json.Marshal(os.Environ())
+	case "stdin":
+		link, err := os.Readlink("/proc/self/fd/0")
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(link)
+	case "child": // a process that keeps the plugin's pipes open
+		cmd := exec.Command("sleep", "60")
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		return json.Marshal(cmd.Process.Pid)
+	case "exit":
+		fmt.Fprintln(os.Stderr, "last words")
+		os.Exit(7)
+	case "goroutine":
+		go panic("in a goroutine")
+		<-ctx.Done()
+	case "flood":
+		return nil, flood()
+	case "wait":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "limited":
+		return nil, &sdk.Error{Kind: sdk.RateLimited, Message: "slow down", RetryAfter: time.Second, HTTPStatus: 429, Sent: true}
+	}
+	return nil, nil
+}
+
+// flood writes more than any pipe holds, in one line, past os.Stdout.
+func flood() error {
+	raw := os.NewFile(1, "stdout")
+	_, err := raw.WriteString(strings.Repeat("x", 1<<20) + "\n")
+	fmt.Println(strings.Repeat("y", 1<<20))
+	return err
+}
+
+func newHost(t testing.TB) *pluginhost.Host {
+	t.Helper()
+	return newLoggedHost(t, slog.New(slog.DiscardHandler))
+}
+
+func newLoggedHost(t testing.TB, logger *slog.Logger) *pluginhost.Host {
+	t.Helper()
+	host := pluginhost.New(options(t, logger))
+	t.Cleanup(func() {
+		if err := host.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return host
+}
+
+func options(t testing.TB, logger *slog.Logger) pluginhost.Options {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pluginhost.Options{Executable: executable, Builtins: builtins(), Environ: os.Environ(), Logger: logger}
+}
+
+// launch is a configured helper.
+func launch(t testing.TB, host *pluginhost.Host) *sdk.Client {
+	t.Helper()
+	client, err := host.Launch("helper", "builtin/helper").Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Configure(t.Context(), sdk.Config{Attributes: json.RawMessage(`{"greeting":"hi"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// beHost launches a plugin, says its process id on stdout, and waits to be
+// killed.
+func beHost(lifeline string) int {
+	executable, err := os.Executable()
+	if err != nil {
+		return 1
+	}
+	host := pluginhost.New(pluginhost.Options{
+		Executable: executable, Builtins: builtins(), Environ: os.Environ(), Logger: slog.New(slog.DiscardHandler),
+	})
+	ctx := context.Background()
+	client, err := host.Launch("helper", "builtin/helper").Client(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	if _, err := client.Configure(ctx, sdk.Config{}); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	pid, err := client.Call(ctx, lifeline, nil)
+	fmt.Println(string(pid), err)
+	time.Sleep(time.Minute)
+	return 0
+}

@@ -1,0 +1,164 @@
+// Package redact keeps secrets and personal data out of whatever leaves the
+// process: output, reports, sinks, errors. It is the one place that masks.
+//
+// A Redactor knows the run's secrets; a vector's own sensitive input values
+// are given beside it. Start reading at Redactor.
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// shortest is the length, in bytes, under which a text is not looked for
+// inside others: masking every "1" would hide nothing and spoil everything.
+// As a whole value it is masked all the same.
+const shortest = 3
+
+// Redactor masks texts that it was told of, in the encodings in which they
+// travel. It is safe for concurrent use; the zero value knows nothing.
+type Redactor struct {
+	mu      sync.Mutex
+	secrets []string
+	current atomic.Pointer[masker]
+}
+
+// Add makes the redactor know more secrets.
+func (r *Redactor) Add(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.secrets = append(r.secrets, secrets...)
+	r.current.Store(newMasker(r.secrets))
+}
+
+// With is the redactor's view for one vector: what it knows and the vector's
+// own sensitive values.
+func (r *Redactor) With(values []string) View {
+	view := View{global: r.current.Load()}
+	if len(values) > 0 {
+		view.local = newMasker(values)
+	}
+	return view
+}
+
+// View masks with a fixed set of secrets.
+type View struct{ global, local *masker }
+
+// String masks a text.
+func (v View) String(text string) string {
+	if text == "" {
+		return text
+	}
+	return v.local.mask(v.global.mask(text))
+}
+
+// JSON masks the strings and keys of a document. What is not JSON is masked
+// as text and answered as a JSON string.
+func (v View) JSON(document json.RawMessage) json.RawMessage {
+	if len(document) == 0 || v.global.idle() && v.local.idle() {
+		return document
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(document)))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		value = string(document)
+	}
+	encoded, err := json.Marshal(v.value(value))
+	if err != nil {
+		return json.RawMessage(`"` + Masked + `"`)
+	}
+	return encoded
+}
+
+func (v View) value(value any) any {
+	switch value := value.(type) {
+	case string:
+		return v.String(value)
+	case json.Number:
+		if text := v.String(value.String()); text != value.String() {
+			return text
+		}
+		return value
+	case []any:
+		for i := range value {
+			value[i] = v.value(value[i])
+		}
+		return value
+	case map[string]any:
+		masked := make(map[string]any, len(value))
+		for key, member := range value {
+			masked[v.String(key)] = v.value(member)
+		}
+		return masked
+	default:
+		return value
+	}
+}
+
+// masker replaces a set of texts. A nil masker replaces nothing.
+type masker struct {
+	whole    map[string]bool // masked where they are all of a text
+	replacer *strings.Replacer
+}
+
+func newMasker(secrets []string) *masker {
+	m := &masker{whole: make(map[string]bool, len(secrets))}
+	var forms []string
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		m.whole[secret] = true
+		if len(secret) >= shortest {
+			forms = append(forms, encodings(secret)...)
+		}
+	}
+	// The longest first: a secret that holds another must not leave a rest.
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	forms = slices.Compact(forms)
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, Masked)
+	}
+	m.replacer = strings.NewReplacer(pairs...)
+	return m
+}
+
+func (m *masker) idle() bool { return m == nil || len(m.whole) == 0 }
+
+func (m *masker) mask(text string) string {
+	if m.idle() {
+		return text
+	}
+	if m.whole[text] {
+		return Masked
+	}
+	return m.replacer.Replace(text)
+}
+
+// encodings are the forms in which a secret travels.
+func encodings(secret string) []string {
+	forms := []string{secret}
+	add := func(form string) {
+		if form != secret {
+			forms = append(forms, form)
+		}
+	}
+	add(url.QueryEscape(secret))
+	add(url.PathEscape(secret))
+	if quoted, err := json.Marshal(secret); err == nil {
+		add(string(quoted[1 : len(quoted)-1]))
+	}
+	raw := []byte(secret)
+	add(base64.StdEncoding.EncodeToString(raw))
+	add(base64.RawStdEncoding.EncodeToString(raw))
+	add(base64.URLEncoding.EncodeToString(raw))
+	add(base64.RawURLEncoding.EncodeToString(raw))
+	return forms
+}

@@ -1,0 +1,207 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/assay-cx/assay/internal/result"
+)
+
+// Console writes a run for a person: a line a vector as it ends, then the
+// failures again, thresholds, sinks and totals.
+type Console struct {
+	to    io.Writer
+	live  *live // nil where the output is not a terminal
+	paint painter
+	suite string
+	// listed are the vectors that did not pass, to be told again at the end.
+	listed  []result.Vector
+	omitted int
+	err     error
+}
+
+// maxListed bounds how many failures are told again at the end; reports have all.
+const maxListed = 100
+
+// ConsoleOptions say what the output can show.
+type ConsoleOptions struct {
+	Color bool
+	Live  bool // a terminal: running vectors are shown
+	Total int  // vectors that will run
+}
+
+// NewConsole writes to a stream.
+func NewConsole(to io.Writer, options ConsoleOptions) *Console {
+	c := &Console{to: to, paint: painter(options.Color)}
+	if options.Live {
+		c.live = newLive(to, options.Total)
+		c.to = c.live
+	}
+	return c
+}
+
+// Started shows a vector under way.
+func (c *Console) Started(suite, vector string) {
+	if c.live != nil {
+		c.live.started(suite, vector)
+	}
+}
+
+// Finished writes the vector's line.
+func (c *Console) Finished(v result.Vector) {
+	if c.live != nil {
+		c.live.finished(v.Suite, v.Name)
+	}
+	if v.Suite != c.suite {
+		c.suite = v.Suite
+		c.printf("%s\n", c.paint.bold(v.Suite))
+	}
+	c.printf("  %s\n", c.line(v))
+	if v.Status < result.Fail {
+		return
+	}
+	if len(c.listed) < maxListed {
+		c.listed = append(c.listed, v)
+	} else {
+		c.omitted++
+	}
+}
+
+// line is a vector on one line: status, name, how the execution ended, whose
+// fault it was, and how long it took.
+func (c *Console) line(v result.Vector) string {
+	parts := []string{c.paint.status(v.Status), v.Name}
+	if e := v.Execution; e != nil && e.Status != "" {
+		ended := e.Status
+		if e.Error != nil && e.Error.Code != "" {
+			ended += " " + e.Error.Code
+		}
+		parts = append(parts, ended)
+	}
+	if cl := v.Classification; cl != nil {
+		parts = append(parts, c.paint.dim(fmt.Sprintf("%s/%s %.2f", cl.Class, cl.Category, cl.Confidence)))
+	}
+	if v.Status >= result.Fail {
+		parts = append(parts, oneLine(firstFailure(v)))
+	}
+	if v.Status != result.Skip {
+		parts = append(parts, c.paint.dim(duration(v.DurationMS)))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// Close writes what the run came to.
+func (c *Console) Close(run result.Run) error {
+	if c.live != nil {
+		c.to = c.live.close()
+	}
+	c.failures()
+	c.thresholds(run)
+	c.sinks(run)
+	for _, e := range run.Errors {
+		c.printf("\n%s %s: %s\n", c.paint.status(result.Errored), e.Summary, e.Detail)
+	}
+	c.totals(run)
+	return c.err
+}
+
+func (c *Console) failures() {
+	if len(c.listed) == 0 {
+		return
+	}
+	c.printf("\n%s\n", c.paint.bold("Failures"))
+	for _, v := range c.listed {
+		c.printf("\n  %s %s/%s  %s\n", c.paint.status(v.Status), v.Suite, v.Name, c.paint.dim(place(v)))
+		for _, line := range failureLines(v) {
+			c.printf("    %s\n", line)
+		}
+	}
+	if c.omitted > 0 {
+		c.printf("\n  … and %d more: write them all to a file with --report json=PATH\n", c.omitted)
+	}
+}
+
+func place(v result.Vector) string {
+	if v.Range.Filename == "" {
+		return ""
+	}
+	return fmt.Sprintf("(%s:%d)", v.Range.Filename, v.Range.Start.Line)
+}
+
+func (c *Console) thresholds(run result.Run) {
+	if len(run.Thresholds) == 0 {
+		return
+	}
+	c.printf("\n%s\n", c.paint.bold("Thresholds"))
+	for _, t := range run.Thresholds {
+		c.printf("  %s  %s\n", c.paint.status(t.Status), inSuite(t.Suite, thresholdText(t)))
+	}
+}
+
+func inSuite(suite, text string) string {
+	if suite == "" {
+		return text
+	}
+	return suite + "/" + text
+}
+
+func (c *Console) sinks(run result.Run) {
+	if len(run.Sinks) == 0 {
+		return
+	}
+	c.printf("\n%s\n", c.paint.bold("Sinks"))
+	for _, s := range run.Sinks {
+		line := fmt.Sprintf("%s: %d delivered", inSuite(s.Suite, s.Plugin), s.Delivered)
+		if s.Queued > 0 {
+			line += fmt.Sprintf(", %d queued", s.Queued)
+		}
+		if s.Failed > 0 {
+			line += c.paint.red(fmt.Sprintf(", %d not delivered", s.Failed)) + " (" + oneLine(s.LastError) + ")"
+		}
+		c.printf("  %s\n", line)
+	}
+}
+
+func (c *Console) totals(run result.Run) {
+	s := run.Summary
+	verdict := c.paint.status(run.Status)
+	if run.Interrupted {
+		verdict = c.paint.red("interrupted")
+	}
+	c.printf("\n%s  %d vectors: %d passed, %d failed, %d errored, %d skipped in %s (seed %d)\n",
+		verdict, s.Total, s.Passed, s.Failed, s.Errored, s.Skipped, duration(run.DurationMS), run.Seed)
+}
+
+// printf keeps the first error: a console that is gone must not end the run.
+func (c *Console) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(c.to, format, args...); err != nil && c.err == nil {
+		c.err = fmt.Errorf("results could not be written: %w", err)
+	}
+}
+
+// painter colours text, or leaves it alone.
+type painter bool
+
+func (p painter) sgr(code, text string) string {
+	if !p || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (p painter) bold(text string) string { return p.sgr("1", text) }
+func (p painter) dim(text string) string  { return p.sgr("2", text) }
+func (p painter) red(text string) string  { return p.sgr("31", text) }
+
+func (p painter) status(s result.Status) string {
+	word := fmt.Sprintf("%-5s", s)
+	switch s {
+	case result.Pass:
+		return p.sgr("32", word)
+	case result.Warn, result.Skip:
+		return p.sgr("33", word)
+	default:
+		return p.sgr("1;31", strings.ToUpper(word))
+	}
+}

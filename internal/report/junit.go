@@ -1,0 +1,198 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/assay-cx/assay/internal/result"
+)
+
+// junitReport writes JUnit XML as CI systems read it: a testsuite a suite,
+// failure and error kept apart.
+type junitReport struct {
+	to     io.Writer
+	cases  *spool
+	suites []*junitSuite
+	err    error
+}
+
+type junitSuite struct {
+	name     string
+	from, to int64 // its test cases in the spool
+	summary  result.Summary
+	ms       int64
+}
+
+func newJUnit(to io.Writer) (*junitReport, error) {
+	cases, err := newSpool()
+	if err != nil {
+		return nil, err
+	}
+	return &junitReport{to: to, cases: cases}, nil
+}
+
+type junitCase struct {
+	XMLName    xml.Name        `xml:"testcase"`
+	Name       string          `xml:"name,attr"`
+	Class      string          `xml:"classname,attr"`
+	Time       string          `xml:"time,attr"`
+	File       string          `xml:"file,attr,omitempty"`
+	Line       int             `xml:"line,attr,omitempty"`
+	Properties []junitProperty `xml:"properties>property,omitempty"`
+	Failure    *junitMessage   `xml:"failure"`
+	Error      *junitMessage   `xml:"error"`
+	Skipped    *junitMessage   `xml:"skipped"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+type junitMessage struct {
+	Message string `xml:"message,attr,omitempty"`
+	Type    string `xml:"type,attr,omitempty"`
+	Text    string `xml:",chardata"`
+}
+
+func (r *junitReport) Started(string, string) {}
+
+func (r *junitReport) Finished(v result.Vector) {
+	if r.err != nil {
+		return
+	}
+	suite := r.suite(v.Suite)
+	suite.summary.Add(v.Status)
+	suite.ms += v.DurationMS
+	r.write(junitCaseOf(v))
+	suite.to = r.cases.offset()
+}
+
+// suite is where the vector belongs; suites come one after another.
+func (r *junitReport) suite(name string) *junitSuite {
+	if n := len(r.suites); n > 0 && r.suites[n-1].name == name {
+		return r.suites[n-1]
+	}
+	suite := &junitSuite{name: name, from: r.cases.offset(), to: r.cases.offset()}
+	r.suites = append(r.suites, suite)
+	return suite
+}
+
+func (r *junitReport) write(c junitCase) {
+	encoded, err := xml.MarshalIndent(c, "    ", "  ")
+	if err == nil {
+		_, err = fmt.Fprintf(r.cases, "%s\n", encoded)
+	}
+	r.err = err
+}
+
+func junitCaseOf(v result.Vector) junitCase {
+	c := junitCase{Name: v.Name, Class: v.Suite + "." + v.Action, Time: seconds(v.DurationMS), File: v.Range.Filename, Line: v.Range.Start.Line}
+	if e := v.Execution; e != nil {
+		c.property("execution.status", e.Status)
+		c.property("session_id", e.SessionID)
+		if e.Error != nil {
+			c.property("error_code", e.Error.Code)
+		}
+	}
+	if cl := v.Classification; cl != nil {
+		c.property("classification", cl.Class)
+		c.property("category", cl.Category)
+		c.property("confidence", fmt.Sprintf("%.2f", cl.Confidence))
+	}
+	switch v.Status {
+	case result.Fail:
+		c.Failure = &junitMessage{Message: firstFailure(v), Type: "check", Text: strings.Join(failureLines(v), "\n")}
+	case result.Errored:
+		c.Error = &junitMessage{Message: firstFailure(v), Type: "error", Text: strings.Join(failureLines(v), "\n")}
+	case result.Skip:
+		c.Skipped = &junitMessage{Message: "not tried"}
+	}
+	return c
+}
+
+func (c *junitCase) property(name, value string) {
+	if value != "" {
+		c.Properties = append(c.Properties, junitProperty{name, value})
+	}
+}
+
+func seconds(ms int64) string { return fmt.Sprintf("%.3f", float64(ms)/1000) }
+
+// thresholds are test cases of a suite of their own, so that a run that fails
+// by a threshold alone does not look green.
+func (r *junitReport) thresholds(run result.Run) {
+	for _, t := range run.Thresholds {
+		name := "thresholds"
+		if t.Suite != "" {
+			name = t.Suite + " thresholds"
+		}
+		suite := r.suite(name)
+		suite.summary.Add(t.Status)
+		c := junitCase{Name: "threshold " + t.Name, Class: name, Time: seconds(0)}
+		switch t.Status {
+		case result.Fail:
+			c.Failure = &junitMessage{Message: thresholdText(t), Type: "threshold"}
+		case result.Errored:
+			c.Error = &junitMessage{Message: thresholdText(t), Type: "threshold"}
+		}
+		r.write(c)
+		suite.to = r.cases.offset()
+	}
+	for i, e := range run.Errors {
+		suite := r.suite("run")
+		suite.summary.Add(result.Errored)
+		r.write(junitCase{Name: fmt.Sprintf("run %d", i+1), Class: "run", Time: seconds(0), Error: &junitMessage{Message: e.Summary, Type: "error", Text: e.Detail}})
+		suite.to = r.cases.offset()
+	}
+}
+
+func (r *junitReport) Close(run result.Run) error {
+	defer r.cases.file.Close()
+	r.thresholds(run)
+	if r.err != nil {
+		return r.err
+	}
+	if err := r.cases.Flush(); err != nil {
+		return err
+	}
+	var total result.Summary
+	for _, s := range r.suites {
+		total.Total += s.summary.Total
+		total.Failed += s.summary.Failed
+		total.Errored += s.summary.Errored
+		total.Skipped += s.summary.Skipped
+	}
+	if _, err := fmt.Fprintf(r.to, "%s<testsuites name=\"assay\" %s time=%q>\n", xml.Header, counts(total), seconds(run.DurationMS)); err != nil {
+		return err
+	}
+	for _, s := range r.suites {
+		if err := r.writeSuite(s, run); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(r.to, "</testsuites>\n")
+	return err
+}
+
+func (r *junitReport) writeSuite(s *junitSuite, run result.Run) error {
+	var name strings.Builder
+	if err := xml.EscapeText(&name, []byte(s.name)); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(r.to, "  <testsuite name=\"%s\" %s time=%q timestamp=%q>\n",
+		name.String(), counts(s.summary), seconds(s.ms), run.StartedAt.Format("2006-01-02T15:04:05")); err != nil {
+		return err
+	}
+	if _, err := io.Copy(r.to, r.cases.section(s.from, s.to)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(r.to, "  </testsuite>\n")
+	return err
+}
+
+func counts(s result.Summary) string {
+	return fmt.Sprintf("tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\"", s.Total, s.Failed, s.Errored, s.Skipped)
+}

@@ -1,0 +1,77 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/assay-cx/assay/internal/classify"
+	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/result"
+)
+
+// classify asks the suite's script first, then its rules, then the built-in
+// rules; the first that has something to say decides.
+func (r *Runner) classify(ctx context.Context, v *plan.Vector, execution *result.Execution) (result.Classification, error) {
+	if r.Classify != nil {
+		classification, decided, err := r.askScript(ctx, v, execution)
+		if err != nil {
+			return result.Classification{}, &stageError{stage: "classifier script " + r.Plan.ClassifyScript, err: err}
+		}
+		if decided {
+			return classification, nil
+		}
+	}
+	failure := classify.Failure{Execution: execution, Errors: v.Action.Declared()}
+	if classification, matched := r.Plan.Rules.Match(failure); matched {
+		return classification, nil
+	}
+	return classify.Classify(failure), nil
+}
+
+// scriptFailure is what the Lua function classify gets.
+type scriptFailure struct {
+	Vector      string                 `json:"vector"`
+	Action      scriptAction           `json:"action"`
+	Status      string                 `json:"status"`
+	DurationMS  int64                  `json:"duration_ms"`
+	Error       *result.ExecutionError `json:"error,omitempty"`
+	FailingStep *result.Step           `json:"failing_step,omitempty"`
+	Trace       []result.Step          `json:"trace"`
+}
+
+type scriptAction struct {
+	ID     string   `json:"id"`
+	Name   string   `json:"name"`
+	Errors []string `json:"errors"`
+}
+
+func (r *Runner) askScript(ctx context.Context, v *plan.Vector, execution *result.Execution) (c result.Classification, decided bool, err error) {
+	document, err := json.Marshal(scriptFailure{
+		Vector:      v.Name,
+		Action:      scriptAction{ID: v.Action.ID, Name: v.Action.DisplayName, Errors: v.Action.Codes()},
+		Status:      execution.Status,
+		DurationMS:  execution.DurationMS,
+		Error:       execution.Error,
+		FailingStep: execution.FailingStep(),
+		Trace:       execution.Trace,
+	})
+	if err != nil {
+		return c, false, err
+	}
+	// Scripts see failures as sinks do: without secrets and sensitive values.
+	answer, err := r.Classify(ctx, r.Redactor.With(v.Sensitive).JSON(document))
+	if err != nil || len(answer) == 0 || bytes.Equal(answer, []byte("null")) {
+		return c, false, err
+	}
+	if err := json.Unmarshal(answer, &c); err != nil {
+		return c, false, fmt.Errorf("its answer is not understood: %w", err)
+	}
+	c.Class = result.Categories[c.Category]
+	if c.Class == "" {
+		return c, false, fmt.Errorf("it answered the category %q, which does not exist", c.Category)
+	}
+	c.Source = "script:" + r.Plan.ClassifyScript
+	return c, true, nil
+}

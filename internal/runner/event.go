@@ -1,0 +1,112 @@
+package runner
+
+import (
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/redact"
+	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+// event tells sinks of a vector. It holds no input: only its hash.
+func (r *Runner) event(v *plan.Vector, out *result.Vector, failure error, view redact.View) *sdk.Event {
+	execution := out.Execution
+	event := &sdk.Event{
+		ID:         uuid.NewString(),
+		Type:       eventType(execution),
+		Time:       time.Now().UTC(),
+		RunID:      r.RunID,
+		Suite:      r.Plan.Suite,
+		Vector:     v.Name,
+		ActionID:   v.Action.ID,
+		ActionName: v.Action.DisplayName,
+		SessionID:  execution.SessionID,
+		InputHash:  execution.InputHash,
+		Verdict:    out.Status.String(),
+		Status:     sdk.ExecutionStatus(execution.Status),
+		DurationMS: execution.DurationMS,
+		Masked:     true,
+	}
+	if c := out.Classification; c != nil {
+		event.Classification = &sdk.Classification{
+			Class: c.Class, Category: c.Category, Confidence: c.Confidence, Reason: view.String(c.Reason), Source: c.Source,
+		}
+		event.Correlation = correlation(execution, view)
+	}
+	if failure != nil {
+		event.Error = eventError(failure, view)
+	}
+	return event
+}
+
+func eventType(e *result.Execution) sdk.EventType {
+	switch {
+	case e.Status != "":
+		return sdk.EventSession
+	case e.SessionID != "":
+		return sdk.EventNotFinished
+	default:
+		return sdk.EventNotStarted
+	}
+}
+
+func correlation(e *result.Execution, view redact.View) *sdk.Correlation {
+	c := &sdk.Correlation{}
+	if e.Error != nil {
+		c.RawError, c.StackTrace = view.String(e.Error.Message), view.String(e.Error.Stack)
+	}
+	if step := e.FailingStep(); step != nil {
+		c.FailingStepID, c.FailingStepName, c.Timestamp = step.ID, step.Name, step.Timestamp
+		c.RawError = view.String(step.Error.Message)
+		if step.Error.Stack != "" {
+			c.StackTrace = view.String(step.Error.Stack)
+		}
+	}
+	return c
+}
+
+func eventError(failure error, view redact.View) *sdk.EventError {
+	e := &sdk.EventError{Kind: "internal", Message: view.String(failure.Error())}
+	var typed *sdk.Error
+	if errors.As(failure, &typed) {
+		e.Kind, e.HTTPStatus = string(typed.Kind), typed.HTTPStatus
+	}
+	if errors.Is(failure, errNoEnd) {
+		e.Kind = string(sdk.Timeout)
+	}
+	return e
+}
+
+// redactVector masks everything in a result that comes from the platform, a
+// script or an error.
+func redactVector(v *result.Vector, view redact.View) {
+	if e := v.Execution; e != nil {
+		e.Output = view.JSON(e.Output)
+		if e.Error != nil {
+			e.Error.Message, e.Error.Stack = view.String(e.Error.Message), view.String(e.Error.Stack)
+			e.Error.Code = view.String(e.Error.Code)
+			e.Error.Details = view.JSON(e.Error.Details)
+		}
+		for i := range e.Trace {
+			// A result's document has no step inputs or outputs: let them go.
+			e.Trace[i].Input, e.Trace[i].Output = nil, nil
+			if failure := e.Trace[i].Error; failure != nil {
+				failure.Message, failure.Stack = view.String(failure.Message), view.String(failure.Stack)
+			}
+		}
+	}
+	if c := v.Classification; c != nil {
+		c.Reason = view.String(c.Reason)
+	}
+	for i := range v.Checks {
+		c := &v.Checks[i]
+		c.Expected, c.Actual, c.Message = view.String(c.Expected), view.String(c.Actual), view.String(c.Message)
+	}
+	if v.Error != nil {
+		v.Error.Detail = view.String(v.Error.Detail)
+	}
+}

@@ -1,0 +1,141 @@
+package runner
+
+import (
+	"context"
+	"slices"
+
+	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+// settler makes verdicts count: it has what was tried recorded by the required
+// sinks, in batches, and only then tells the listener. It runs beside the
+// workers, so that none waits for a disk.
+type settler struct {
+	runner   *Runner
+	finished chan attempt
+	stop     chan struct{} // closed where no further vector is to be tried
+	stopped  bool
+
+	outcome   Outcome
+	durations map[string][]int64 // of ended executions, in ms, by action
+	ended     map[string]*endings
+}
+
+// endings counts how the executions of one action ended.
+type endings struct{ executions, failed, classified, unknown, passed, verdicts int64 }
+
+func newSettler(r *Runner) *settler {
+	return &settler{
+		runner:    r,
+		finished:  make(chan attempt, 2*r.Plan.Parallel),
+		stop:      make(chan struct{}),
+		outcome:   Outcome{Status: result.Skip},
+		durations: map[string][]int64{},
+		ended:     map[string]*endings{},
+	}
+}
+
+func (s *settler) run(ctx context.Context) {
+	size := s.runner.Delivery.Batch()
+	for first := range s.finished {
+		batch := append(make([]attempt, 0, size), first)
+		for len(batch) < size {
+			more, ok := s.another()
+			if !ok {
+				break
+			}
+			batch = append(batch, more)
+		}
+		s.settle(ctx, batch)
+	}
+}
+
+// another takes one more attempt if one is there already.
+func (s *settler) another() (attempt, bool) {
+	select {
+	case a, ok := <-s.finished:
+		return a, ok
+	default:
+		return attempt{}, false
+	}
+}
+
+func (s *settler) settle(ctx context.Context, batch []attempt) {
+	events := make([]sdk.Event, 0, len(batch))
+	for _, a := range batch {
+		if a.event != nil {
+			events = append(events, *a.event)
+		}
+	}
+	var failure *result.Error
+	if len(events) > 0 {
+		if err := s.runner.Delivery.Record(ctx, events); err != nil {
+			failure = &result.Error{Summary: "Audit record could not be written", Detail: s.runner.Redactor.With(nil).String(err.Error())}
+			s.outcome.Errors = appendOnce(s.outcome.Errors, *failure)
+			s.halt()
+		}
+	}
+	for _, a := range batch {
+		if failure != nil && a.event != nil {
+			a.vector.Status = result.Errored
+			if a.vector.Error == nil {
+				a.vector.Error = failure
+			}
+		}
+		s.count(a.vector)
+		s.runner.Listener.Finished(a.vector)
+	}
+}
+
+func appendOnce(errs []result.Error, e result.Error) []result.Error {
+	if slices.Contains(errs, e) {
+		return errs
+	}
+	return append(errs, e)
+}
+
+func (s *settler) count(v result.Vector) {
+	s.outcome.Summary.Add(v.Status)
+	s.outcome.Status = max(s.outcome.Status, v.Status)
+	if s.runner.FailFast && v.Status >= result.Fail {
+		s.halt()
+		if s.runner.OnFailFast != nil {
+			s.runner.OnFailFast()
+		}
+	}
+	if v.Status == result.Skip {
+		return
+	}
+	e := s.ended[v.Action]
+	if e == nil {
+		e = &endings{}
+		s.ended[v.Action] = e
+	}
+	e.verdicts++
+	if v.Status == result.Pass {
+		e.passed++
+	}
+	if v.Execution == nil || v.Execution.Status == "" {
+		return
+	}
+	e.executions++
+	s.durations[v.Action] = append(s.durations[v.Action], v.Execution.DurationMS)
+	if v.Execution.Status != string(sdk.StatusCompleted) {
+		e.failed++
+	}
+	if v.Classification != nil {
+		e.classified++
+		if v.Classification.Class == result.Unknown {
+			e.unknown++
+		}
+	}
+}
+
+// halt lets what is in flight finish and nothing else start.
+func (s *settler) halt() {
+	if !s.stopped {
+		s.stopped = true
+		close(s.stop)
+	}
+}

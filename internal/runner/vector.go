@@ -1,0 +1,172 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gowebpki/jcs"
+
+	"github.com/assay-cx/assay/internal/check"
+	"github.com/assay-cx/assay/internal/invoke"
+	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+// attempt is a vector that was tried, redacted, and its event; no event for
+// one that was skipped.
+type attempt struct {
+	vector result.Vector
+	event  *sdk.Event
+}
+
+// try takes one vector from submit to verdict.
+func (r *Runner) try(ctx context.Context, v *plan.Vector) attempt {
+	r.Listener.Started(r.Plan.Suite, v.Name)
+	started := time.Now()
+	out := r.blank(v, result.Pass)
+	execution, err := r.execute(ctx, v)
+	out.Execution = execution
+	if err == nil {
+		err = r.judge(ctx, v, &out)
+	}
+	if err != nil {
+		out.Status = result.Errored
+		out.Error = explain(err)
+	}
+	out.DurationMS = time.Since(started).Milliseconds()
+	view := r.Redactor.With(v.Sensitive)
+	event := r.event(v, &out, err, view)
+	redactVector(&out, view)
+	return attempt{vector: out, event: event}
+}
+
+// execute submits the vector's input and polls until the end. The execution
+// is never nil; after an error it holds what is known.
+func (r *Runner) execute(ctx context.Context, v *plan.Vector) (*result.Execution, error) {
+	execution := &result.Execution{}
+	canonical, err := jcs.Transform(v.Input)
+	if err != nil {
+		return execution, fmt.Errorf("input cannot be written as canonical JSON: %w", err)
+	}
+	sum := sha256.Sum256(canonical)
+	execution.InputHash = hex.EncodeToString(sum[:])
+
+	target := r.Targets[v.Action.Target.Name]
+	submitted := time.Now()
+	answer, err := target.submit(ctx, sdk.SubmitRequest{ActionID: v.Action.ID, Input: canonical, Overrides: v.Overrides})
+	if err != nil {
+		return execution, &stageError{stage: "submit", err: err}
+	}
+	execution.SessionID = answer.SessionID
+	ended := answer.Execution
+	if ended == nil {
+		session := session{
+			target:  target,
+			request: sdk.PollRequest{ActionID: v.Action.ID, SessionID: answer.SessionID, Overrides: v.Overrides},
+			started: submitted,
+		}
+		ended, err = session.poll(ctx)
+		execution.Polls = session.polls
+		if err != nil {
+			return execution, &stageError{stage: "poll", session: answer.SessionID, err: err}
+		}
+	}
+	fill(execution, ended)
+	if execution.DurationMS == 0 {
+		execution.DurationMS = time.Since(submitted).Milliseconds()
+	}
+	return execution, nil
+}
+
+// fill copies what the platform told of an ended execution.
+func fill(to *result.Execution, from *sdk.Execution) {
+	to.Status = string(from.Status)
+	to.DurationMS = from.DurationMS
+	to.Output = from.Output
+	if e := from.Error; e != nil {
+		to.Error = &result.ExecutionError{Code: e.Code, Message: e.Message, Stack: e.Stack, Details: e.Details}
+	}
+	to.Trace = make([]result.Step, len(from.Trace))
+	for i, step := range from.Trace {
+		to.Trace[i] = result.Step{ID: step.ID, Name: step.Name, Timestamp: step.Timestamp, Input: step.Input, Output: step.Output}
+		if e := step.Error; e != nil {
+			to.Trace[i].Error = &result.StepError{Message: e.Message, Stack: e.Stack, Code: e.Code, Status: e.Status}
+		}
+	}
+}
+
+// judge classifies a failure and checks the execution. Its error means that
+// no verdict is possible.
+func (r *Runner) judge(ctx context.Context, v *plan.Vector, out *result.Vector) error {
+	if out.Execution.Status == string(sdk.StatusFailed) {
+		classification, err := r.classify(ctx, v, out.Execution)
+		if err != nil {
+			return err
+		}
+		out.Classification = &classification
+	}
+	out.Checks = check.Evaluate(v.Expect, v.Contract(), v.Conditions, check.Subject{
+		Execution:      out.Execution,
+		Classification: out.Classification,
+		Duration:       time.Duration(out.Execution.DurationMS) * time.Millisecond,
+	})
+	out.Status = check.Status(out.Checks)
+	return nil
+}
+
+// stageError says in which stage of a vector's way an operation failed.
+type stageError struct {
+	stage   string // submit, poll or classify
+	session string
+	err     error
+}
+
+func (e *stageError) Error() string {
+	if e.session != "" {
+		return fmt.Sprintf("%s of session %s: %v", e.stage, e.session, e.err)
+	}
+	return fmt.Sprintf("%s: %v", e.stage, e.err)
+}
+
+func (e *stageError) Unwrap() error { return e.err }
+
+// explain words an error for the person who reads the report.
+func explain(err error) *result.Error {
+	var open *invoke.OpenError
+	var typed *sdk.Error
+	var crash interface{ Summary() string } // a plugin process that died
+	summary := "The vector could not be decided"
+	switch {
+	case errors.As(err, &crash):
+		summary = crash.Summary()
+	case errors.Is(err, errTimeout):
+		summary = "The suite's timeout is over"
+	case errors.Is(err, context.Canceled):
+		summary = "The run was cancelled"
+	case errors.As(err, &open):
+		summary = "Circuit breaker is open"
+	case errors.Is(err, errNoEnd):
+		summary = "The session did not end in time"
+	case errors.As(err, &typed):
+		summary = summaries[typed.Kind]
+	}
+	return &result.Error{Summary: summary, Detail: err.Error()}
+}
+
+var summaries = map[sdk.ErrorKind]string{
+	sdk.Unauthenticated: "Sign-in was refused",
+	sdk.Forbidden:       "Access was refused",
+	sdk.NotFound:        "Not found on the platform",
+	sdk.Invalid:         "The platform refused the request",
+	sdk.RateLimited:     "The platform limits the rate",
+	sdk.Unavailable:     "The platform is not available",
+	sdk.Timeout:         "The platform did not answer in time",
+	sdk.Protocol:        "The platform's answer is not understood",
+	sdk.Internal:        "A plugin failed",
+	sdk.Unsupported:     "The plugin does not do this",
+}

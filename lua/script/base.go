@@ -1,0 +1,287 @@
+package script
+
+import (
+	"math"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// concatenate is the operator "..", counted.
+func concatenate(L *lua.LState) int {
+	c := callOf(L)
+	length, plain := 0, true
+	values := make([]lua.LValue, L.GetTop())
+	for i := range values {
+		values[i] = L.Get(i + 1)
+		switch v := values[i].(type) {
+		case lua.LString:
+			length += len(v)
+		case lua.LNumber:
+			length += 24
+		default:
+			plain = false
+		}
+	}
+	c.chargeString(L, length)
+	if !plain {
+		return concatenateMeta(L, values)
+	}
+	var out strings.Builder
+	out.Grow(length)
+	for _, value := range values {
+		out.WriteString(lua.LVAsString(value))
+	}
+	L.Push(lua.LString(out.String()))
+	return 1
+}
+
+// concatenateMeta joins values some of which have a metamethod for it. It
+// associates to the right, pair by pair, so that each result is counted.
+func concatenateMeta(L *lua.LState, values []lua.LValue) int {
+	last := len(values) - 1
+	right := values[last]
+	for i := last - 1; i >= 0; i-- {
+		left := values[i]
+		if lua.LVCanConvToString(left) && lua.LVCanConvToString(right) {
+			joined := lua.LVAsString(left) + lua.LVAsString(right)
+			callOf(L).chargeString(L, len(joined))
+			right = lua.LString(joined)
+			continue
+		}
+		method := L.GetMetaField(left, "__concat")
+		if method == lua.LNil {
+			method = L.GetMetaField(right, "__concat")
+		}
+		if method.Type() != lua.LTFunction {
+			L.RaiseError("attempt to concatenate a %s and a %s value", left.Type(), right.Type())
+		}
+		L.Push(method)
+		L.Push(left)
+		L.Push(right)
+		L.Call(2, 1)
+		right = L.Get(-1)
+		L.Pop(1)
+	}
+	L.Push(right)
+	return 1
+}
+
+// storeValue is the assignment t[k] = v, counted.
+func storeValue(L *lua.LState) int {
+	target, key, value := L.Get(1), L.Get(2), L.Get(3)
+	if table, ok := target.(*lua.LTable); ok && value != lua.LNil {
+		callOf(L).chargeStore(L, table, key)
+	}
+	L.SetTable(target, key, value)
+	return 0
+}
+
+// newTable counts a table that was constructed with so many keyed fields.
+func newTable(L *lua.LState) int {
+	table := L.CheckTable(1)
+	callOf(L).charge(L, sizeTable+L.CheckInt(2)*sizeField+table.Len()*sizeSlot)
+	L.Push(table)
+	return 1
+}
+
+func rawSet(L *lua.LState) int {
+	table, key, value := L.CheckTable(1), L.CheckAny(2), L.CheckAny(3)
+	if value != lua.LNil {
+		callOf(L).chargeStore(L, table, key)
+	}
+	L.RawSet(table, key, value)
+	L.SetTop(1)
+	return 1
+}
+
+// setMetatable is for tables only: the metatables of other types are shared by
+// all values of the type.
+func setMetatable(L *lua.LState) int {
+	table := L.CheckTable(1)
+	L.CheckTypes(2, lua.LTNil, lua.LTTable)
+	if L.GetMetaField(table, "__metatable") != lua.LNil {
+		L.RaiseError("cannot change a protected metatable")
+	}
+	L.SetMetatable(table, L.Get(2))
+	L.SetTop(1)
+	return 1
+}
+
+func toString(L *lua.LState) int {
+	L.Push(lua.LString(text(L, L.CheckAny(1))))
+	return 1
+}
+
+// text is what tostring makes of a value. Tables, functions and such are their
+// type only: an address would differ from run to run.
+func text(L *lua.LState, value lua.LValue) string {
+	if method := L.GetMetaField(value, "__tostring"); method.Type() == lua.LTFunction {
+		L.Push(method)
+		L.Push(value)
+		L.Call(1, 1)
+		defer L.Pop(1)
+		return lua.LVAsString(L.Get(-1))
+	}
+	switch value.(type) {
+	case lua.LString, lua.LNumber, lua.LBool, *lua.LNilType:
+		return value.String()
+	}
+	return value.Type().String()
+}
+
+// require runs a script of the suite, once in a call, and answers what it
+// returned. Both "lib.rules" and "lib/rules.lua" name lib/rules.lua.
+func require(L *lua.LState) int {
+	c := callOf(L)
+	name := L.CheckString(1)
+	file := name
+	if !strings.HasSuffix(name, ".lua") {
+		file = strings.ReplaceAll(name, ".", "/") + ".lua"
+	}
+	file = path.Clean(file)
+	if value, done := c.required[file]; done {
+		if value == nil {
+			L.RaiseError("%s is required while it is being required", file)
+		}
+		L.Push(value)
+		return 1
+	}
+	module, err := c.script.suite.Load(file)
+	if err != nil {
+		L.RaiseError("require(%s): %s", strconv.Quote(shorten(name, 100)), err.Error())
+	}
+	c.check(L)
+	c.charge(L, sizeField)
+	c.required[file] = nil
+	c.execute(L, module, 1, lua.LString(name))
+	value := L.Get(-1)
+	if value == lua.LNil {
+		value = lua.LTrue
+	}
+	c.required[file] = value
+	L.Push(value)
+	return 1
+}
+
+// log is assay.log([level,] message).
+func log(L *lua.LState) int {
+	level, message := "info", L.CheckAny(1)
+	if L.GetTop() > 1 {
+		level, message = L.CheckString(1), L.Get(2)
+		switch level {
+		case "debug", "info", "warn", "error":
+		default:
+			L.ArgError(1, `the level must be "debug", "info", "warn" or "error"`)
+		}
+	}
+	callOf(L).writeLog(L, level, text(L, message))
+	return 0
+}
+
+// printLine is print: assay.log of all that it is given.
+func printLine(L *lua.LState) int {
+	var line strings.Builder
+	for i := 1; i <= L.GetTop() && line.Len() <= maxMessage; i++ {
+		if i > 1 {
+			line.WriteByte(' ')
+		}
+		line.WriteString(shorten(text(L, L.Get(i)), maxMessage))
+	}
+	callOf(L).writeLog(L, "info", line.String())
+	return 0
+}
+
+func (c *call) writeLog(L *lua.LState, level, message string) {
+	c.logged++
+	if c.log == nil || c.logged > MaxLogLines {
+		return
+	}
+	if c.logged == MaxLogLines {
+		message = "further lines of this call are dropped"
+	}
+	line := LogLine{Level: level, Message: oneLine(shorten(message, maxMessage))}
+	line.File, line.Line, _ = position(L)
+	c.log(line)
+}
+
+// oneLine makes control characters visible.
+func oneLine(message string) string {
+	quoted := strconv.Quote(message)
+	if quoted[1:len(quoted)-1] == message {
+		return message
+	}
+	return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", " ", "\x1b", `\x1b`).Replace(message)
+}
+
+// now is assay.time(): seconds since 1970, UTC, with a fraction.
+func now(L *lua.LState) int {
+	L.Push(lua.LNumber(float64(time.Now().UnixMilli()) / 1000))
+	return 1
+}
+
+// random is assay.random and math.random: a number in [0, 1), or a whole
+// number from 1 or the first argument to the last, both included.
+func random(L *lua.LState) int {
+	generator := callOf(L).random
+	low, high := 1.0, 0.0
+	switch L.GetTop() {
+	case 0:
+		L.Push(lua.LNumber(generator.Float64()))
+		return 1
+	case 1:
+		high = float64(L.CheckNumber(1))
+	default:
+		low, high = float64(L.CheckNumber(1)), float64(L.CheckNumber(2))
+	}
+	low, high = math.Ceil(low), math.Floor(high)
+	if !(low <= high) || high-low >= 1<<53 {
+		L.ArgError(L.GetTop(), "interval is empty or too large")
+	}
+	L.Push(lua.LNumber(low + float64(generator.Int64N(int64(high-low)+1))))
+	return 1
+}
+
+// randomSeed is math.randomseed: it starts this call's numbers anew.
+func randomSeed(L *lua.LState) int {
+	c := callOf(L)
+	c.random = newRandom(Request{Seed: math.Float64bits(float64(L.CheckNumber(1)))})
+	return 0
+}
+
+func mathModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) module {
+	m := take(functionsOf(L, lua.OpenMath),
+		"abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor", "fmod",
+		"frexp", "ldexp", "log", "log10", "max", "min", "modf", "pow", "rad", "sin", "sinh", "sqrt",
+		"tan", "tanh", "pi")
+	m["huge"] = lua.LNumber(math.Inf(1))
+	m["random"], m["randomseed"] = own(random), own(randomSeed)
+	return m
+}
+
+// coroutineModule is gopher-lua's, but that new coroutines are counted and
+// stopped with their call.
+func coroutineModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) module {
+	library := functionsOf(L, lua.OpenCoroutine)
+	m := take(library, "resume", "running", "status", "yield")
+	create := library.RawGetString("create").(*lua.LFunction).GFunction
+	wrap := library.RawGetString("wrap").(*lua.LFunction).GFunction
+	m["create"] = own(func(L *lua.LState) int {
+		c := callOf(L)
+		c.charge(L, sizeCoroutine)
+		create(L)
+		L.Get(-1).(*lua.LState).SetContext(c)
+		return 1
+	})
+	m["wrap"] = own(func(L *lua.LState) int {
+		c := callOf(L)
+		c.charge(L, sizeCoroutine)
+		wrap(L)
+		L.Get(-1).(*lua.LFunction).Upvalues[0].Value().(*lua.LState).SetContext(c)
+		return 1
+	})
+	return m
+}

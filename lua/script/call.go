@@ -1,0 +1,216 @@
+package script
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// call is one run of a script. It is the context of its Lua state: gopher-lua
+// asks Done before every instruction, which is where a call is stopped.
+type call struct {
+	context.Context // the caller's, for its values and deadline
+
+	script *Script
+	limits Limits
+	random *rand.Rand
+	state  *lua.LState
+	fault  atomic.Pointer[Error] // why the call must end; nil while it may run
+	where  bool                  // fault has its position
+
+	allocated int64
+	logged    int
+	required  map[string]lua.LValue    // what the modules answered
+	shapes    map[*lua.LTable]shape    // what JSON knows of a table and Lua does not
+	log       func(line LogLine)
+}
+
+// LogLine is what a script logs.
+type LogLine struct {
+	Level   string // debug, info, warn or error
+	Message string // one line, shortened
+	File    string
+	Line    int
+}
+
+// Request is one call of a script's function.
+type Request struct {
+	Function string
+	Document json.RawMessage // the function's argument
+	Seed     uint64          // together with Key, what random numbers come from
+	Key      string
+	Limits   Limits
+	Log      func(LogLine) // called while the script runs
+}
+
+// Done is nil while the call may run, which the VM finds out fast.
+func (c *call) Done() <-chan struct{} {
+	if c.fault.Load() == nil {
+		return nil
+	}
+	return c.script.suite.library.done
+}
+
+// Err gives the text of the error that the VM raises, again at every
+// instruction, so that no pcall can swallow it for long.
+func (c *call) Err() error {
+	fault := c.fault.Load()
+	if fault == nil {
+		return nil
+	}
+	c.locate(c.state, fault)
+	return errText(fault.Message)
+}
+
+// errText is an error that is nothing but its text.
+type errText string
+
+func (e errText) Error() string { return string(e) }
+
+// stop makes the call end; the first reason counts.
+func (c *call) stop(kind Kind, format string, args ...any) {
+	c.fault.CompareAndSwap(nil, &Error{Kind: kind, File: c.script.Name, Message: fmt.Sprintf(format, args...)})
+}
+
+// fail stops the call from within one of the script's functions.
+func (c *call) fail(L *lua.LState, kind Kind, format string, args ...any) {
+	c.stop(kind, format, args...)
+	fault := c.fault.Load()
+	c.locate(L, fault)
+	L.RaiseError("%s", fault.Message)
+}
+
+// locate says where in the scripts the call is. Only its own goroutine may ask.
+func (c *call) locate(L *lua.LState, fault *Error) {
+	if c.where {
+		return
+	}
+	c.where = true
+	if file, line, ok := position(L); ok {
+		fault.File, fault.Line = file, line
+	}
+}
+
+// check ends the call if it must end. Go code that loops calls it.
+func (c *call) check(L *lua.LState) {
+	if fault := c.fault.Load(); fault != nil {
+		c.locate(L, fault)
+		L.RaiseError("%s", fault.Message)
+	}
+}
+
+// charge counts bytes that the script is about to allocate.
+func (c *call) charge(L *lua.LState, bytes int) {
+	c.allocated += int64(bytes)
+	if c.allocated > c.limits.Memory {
+		c.fail(L, TooLarge, "allocated more than its limit of %d MiB", c.limits.Memory>>20)
+	}
+}
+
+// chargeString counts a string that is about to be built.
+func (c *call) chargeString(L *lua.LState, length int) {
+	if length > MaxString {
+		c.fail(L, TooLarge, "built a string of more than %d MiB", MaxString>>20)
+	}
+	c.charge(L, length+sizeString)
+}
+
+// What values take in gopher-lua, in bytes, roughly.
+const (
+	sizeString    = 16
+	sizeSlot      = 24   // an element of a list, with its number
+	sizeField     = 120  // an entry under another key
+	sizeFields    = 2400 // the first such entry of an empty table
+	sizeTable     = 512
+	sizeCoroutine = (maxRegistry+registrySize)*16 + MaxDepth*100
+)
+
+// chargeStore counts a value that is about to be stored in a table.
+func (c *call) chargeStore(L *lua.LState, table *lua.LTable, key lua.LValue) {
+	index, ok := key.(lua.LNumber)
+	switch {
+	case ok && index >= 1 && index < lua.LNumber(lua.MaxArrayIndex) && index == lua.LNumber(int(index)):
+		c.chargeIndex(L, table, int(index))
+	case table.RawGet(key) != lua.LNil:
+	default:
+		if first, _ := table.Next(lua.LNil); first == lua.LNil {
+			c.charge(L, sizeFields)
+		}
+		c.charge(L, sizeField)
+	}
+}
+
+// chargeIndex counts an element of a list: gopher-lua fills a list up to the
+// greatest index.
+func (c *call) chargeIndex(L *lua.LState, table *lua.LTable, index int) {
+	if index > MaxList {
+		c.fail(L, TooLarge, "used %d as the index of a list, which may have at most %d elements; use tostring(%d) as the key", index, MaxList, index)
+	}
+	if table.RawGetInt(index) != lua.LNil {
+		return
+	}
+	if last := table.MaxN(); index > last {
+		// Twice, because the list is copied as it grows.
+		c.charge(L, (index-last)*2*sizeSlot)
+	}
+}
+
+// callOf is the call that a state belongs to.
+func callOf(L *lua.LState) *call { return L.Context().(*call) }
+
+// position says which line of which script runs.
+func position(L *lua.LState) (file string, line int, ok bool) {
+	for level := 0; ; level++ {
+		if _, found := L.GetStack(level); !found {
+			return "", 0, false
+		}
+		if file, line, rest := splitPosition(L.Where(level)); line > 0 && rest == "" {
+			return file, line, true
+		}
+	}
+}
+
+// splitPosition splits "file:line: message"; line is 0 where it is otherwise.
+func splitPosition(text string) (file string, line int, message string) {
+	file, rest, ok := strings.Cut(text, ":")
+	if !ok {
+		return "", 0, text
+	}
+	number, message, ok := strings.Cut(rest, ":")
+	line, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		return "", 0, text
+	}
+	return file, line, strings.TrimPrefix(message, " ")
+}
+
+// newRandom gives the same numbers for the same seed, function and key,
+// whatever other calls there are and whenever they run.
+func newRandom(request Request) *rand.Rand {
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%s\x00%s", request.Function, request.Key)
+	return rand.New(rand.NewPCG(request.Seed, hash.Sum64()))
+}
+
+// watch stops the call at its time limit and at the end of the caller's
+// context, until the answered function is called.
+func (c *call) watch(ctx context.Context) (done func()) {
+	timer := time.AfterFunc(c.limits.Time, func() {
+		c.stop(TimedOut, "ran longer than its limit of %v", c.limits.Time)
+	})
+	release := context.AfterFunc(ctx, func() {
+		c.stop(Cancelled, "was cancelled: %v", context.Cause(ctx))
+	})
+	return func() {
+		timer.Stop()
+		release()
+	}
+}

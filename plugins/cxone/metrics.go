@@ -1,0 +1,107 @@
+package cxone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/assay-cx/assay/plugins/sdk"
+	"github.com/assay-cx/assay/plugins/sdk/sdkhttp"
+)
+
+// Metrics reads one page of an action's analytics, counted by status and error code.
+func (p *Plugin) Metrics(ctx context.Context, r sdk.MetricsRequest) (sdk.MetricsPage, error) {
+	const what = "query the action's analytics"
+	response, err := p.do(ctx, p.settings, request{
+		what:    what,
+		method:  http.MethodPost,
+		path:    p.settings.MetricsPath,
+		token:   r.Token,
+		body:    metricsQuery(p.settings.Fields, r),
+		timeout: time.Duration(p.settings.MetricsTimeout),
+	})
+	if err != nil {
+		return sdk.MetricsPage{}, err
+	}
+	if !succeeded(response) {
+		return sdk.MetricsPage{}, metricsRefused(what, response)
+	}
+	page, err := parseMetrics(p.settings.Fields, response.Body)
+	if err != nil {
+		return sdk.MetricsPage{}, unexpected(what, err.Error(), response)
+	}
+	return page, nil
+}
+
+func metricsQuery(f fields, r sdk.MetricsRequest) []byte {
+	query := map[string]any{
+		f.of("interval"): r.Window,
+		f.of("groupBy"):  []string{f.of("status"), f.of("errorCode")},
+		f.of("filter"):   map[string]string{"type": "equals", "path": f.of("actionId"), "value": r.ActionID},
+		f.of("metrics"):  []string{f.of("executionCount"), f.of("errorCount"), f.of("averageDuration")},
+	}
+	if r.PageToken != "" {
+		query[f.of("nextPageToken")] = r.PageToken
+	}
+	return value(query)
+}
+
+func metricsRefused(what string, response *sdkhttp.Response) error {
+	failure := refused(what, response)
+	switch response.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		failure.Message += ": invalid OAuth token or missing analytics:read scope"
+	}
+	return failure
+}
+
+// parseMetrics reads a page. Counts that are missing are 0; counts that are
+// not numbers make the page wrong, since sums over it would be.
+func parseMetrics(f fields, body []byte) (sdk.MetricsPage, error) {
+	answer, ok := parseDocument(f, body)
+	if !ok {
+		return sdk.MetricsPage{}, errors.New("the answer is not a JSON object")
+	}
+	if rows := answer.raw("data"); len(rows) > 0 && rows[0] != '[' {
+		return sdk.MetricsPage{}, fmt.Errorf("%s is not an array", f.of("data"))
+	}
+	if _, ok := answer.values[f.of("data")]; !ok {
+		return sdk.MetricsPage{}, fmt.Errorf("the answer holds no %s", f.of("data"))
+	}
+	page := sdk.MetricsPage{NextPageToken: answer.text("nextPageToken")}
+	if token := answer.raw("nextPageToken"); page.NextPageToken == "" && token != nil && string(token) != `""` {
+		return sdk.MetricsPage{}, fmt.Errorf("%s is not a string", f.of("nextPageToken"))
+	}
+	for i, item := range answer.list("data") {
+		row, err := metricsRow(f, item)
+		if err != nil {
+			return sdk.MetricsPage{}, fmt.Errorf("row %d %w", i+1, err)
+		}
+		page.Rows = append(page.Rows, row)
+	}
+	return page, nil
+}
+
+func metricsRow(f fields, item []byte) (sdk.MetricsRow, error) {
+	row, ok := parseDocument(f, item)
+	if !ok {
+		return sdk.MetricsRow{}, errors.New("is not an object")
+	}
+	numbers := map[string]float64{}
+	for _, name := range []string{"executionCount", "errorCount", "averageDuration"} {
+		number, ok := row.number(name)
+		if (!ok && row.raw(name) != nil) || number < 0 || number > 1<<53 {
+			return sdk.MetricsRow{}, fmt.Errorf("holds a %s that is not a count", f.of(name))
+		}
+		numbers[name] = number
+	}
+	return sdk.MetricsRow{
+		Status:            row.text("status"),
+		ErrorCode:         row.text("errorCode"),
+		ExecutionCount:    int64(numbers["executionCount"]),
+		ErrorCount:        int64(numbers["errorCount"]),
+		AverageDurationMS: numbers["averageDuration"],
+	}, nil
+}

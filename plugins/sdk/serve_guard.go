@@ -1,0 +1,93 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/assay-cx/assay/plugins/pluginv1"
+)
+
+var (
+	errNotConfigured = &Error{Kind: Internal, Message: "the plugin is not configured"}
+	errConfigured    = &Error{Kind: Internal, Message: "the plugin is configured already"}
+)
+
+// guard stands before every operation: it keeps the order of calls, gives the
+// operation a deadline that leaves time to answer, and turns whatever comes
+// out of the plugin, a panic too, into a typed error.
+type guard struct{ configured atomic.Bool }
+
+func (g *guard) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
+	service, operation := path.Split(info.FullMethod)
+	if !strings.HasPrefix(service, "/assay.plugin.v1.") {
+		return handler(ctx, request) // go-plugin's own
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			fmt.Fprintf(os.Stderr, "panic in %s: %v\n%s", operation, value, debug.Stack())
+			response, err = nil, statusFromError(panicked(operation, value))
+		}
+	}()
+	if err := g.inOrder(operation); err != nil {
+		return nil, statusFromError(err)
+	}
+	ctx, cancel := withTimeToAnswer(ctx)
+	defer cancel()
+	response, err = handler(ctx, request)
+	if err != nil {
+		return nil, statusFromError(err)
+	}
+	if configured, ok := response.(*pluginv1.ConfigureResponse); ok && len(configured.GetProblems()) == 0 {
+		g.configured.Store(true)
+	}
+	return response, nil
+}
+
+func (g *guard) inOrder(operation string) error {
+	configured := g.configured.Load()
+	switch {
+	case operation == "Shutdown":
+		return nil
+	case operation == "Configure" && configured:
+		return errConfigured
+	case operation != "Configure" && !configured:
+		return errNotConfigured
+	}
+	return nil
+}
+
+// panicked quotes the runtime's own panics only: what else was thrown may be
+// anything, a secret too.
+func panicked(operation string, value any) *Error {
+	failure := &Error{Kind: Internal, Sent: true, Message: fmt.Sprintf("the plugin panicked in %s; the stack is in its stderr", operation)}
+	var fault interface {
+		error
+		RuntimeError()
+	}
+	if err, ok := value.(error); ok && errors.As(err, &fault) {
+		failure.Detail = fault.Error()
+	}
+	return failure
+}
+
+// answerTime is how much earlier than the host the plugin's deadline is, so
+// that the host hears from the plugin whether the request was sent, instead of
+// giving up on it.
+const answerTime = 100 * time.Millisecond
+
+func withTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(answerTime, time.Until(deadline)/10)))
+}
