@@ -10,7 +10,7 @@ func (d *decoder) action(b *hcl.Block) {
 	a := &Action{Name: b.Labels[0], Range: b.DefRange}
 	var input, output hcl.Expression
 	d.body(b.Body, []attr{
-		{"id", &a.ID, required},
+		{"id", &a.ID, optional},
 		{"name", &a.DisplayName, optional},
 		{"description", &a.Description, optional},
 		{"input", &input, optional},

@@ -202,7 +202,7 @@ func (d *decoder) literal(expr hcl.Expression, t cty.Type) cty.Value {
 		return null
 	}
 	value, err := convert.Convert(value, t)
-	if err != nil || !value.IsWhollyKnown() {
+	if err != nil {
 		d.errorf(expr.Range(), "Unsuitable value", "A literal %s is needed here.", t.FriendlyName())
 		return null
 	}

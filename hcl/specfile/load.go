@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
 )
 
 // The endings of a spec file's name.
@@ -34,12 +32,6 @@ func Load(dir, version string) (*Suite, hcl.Diagnostics) {
 	diags = append(diags, decode(suite, sources, version)...)
 	slices.SortStableFunc(diags, byPosition)
 	return suite, diags
-}
-
-// source is one spec file, not parsed yet.
-type source struct {
-	name string // as diagnostics give it
-	text []byte
 }
 
 // read reads the spec files of a folder in the order of their names.
@@ -119,13 +111,6 @@ func decode(suite *Suite, sources []source, version string) hcl.Diagnostics {
 	}
 	d.root(bodies)
 	return d.diags
-}
-
-func parse(s source) (*hcl.File, hcl.Diagnostics) {
-	if strings.HasSuffix(s.name, jsonSuffix) {
-		return json.Parse(s.text, s.name)
-	}
-	return hclsyntax.ParseConfig(s.text, s.name, hcl.InitialPos)
 }
 
 func folderProblem(dir string, err error) *hcl.Diagnostic {

@@ -234,6 +234,46 @@ func TestLoadMergesFilesInOrder(t *testing.T) {
 	}
 }
 
+func TestLoadResolvesTheFolder(t *testing.T) {
+	inSuite(t, map[string]string{"real/a.assay.hcl": "vector \"v\" {\n  action = action.a\n}"})
+	if err := os.Symlink("real", "link"); err != nil {
+		t.Fatal(err)
+	}
+	suite, diags := Load("link", "dev")
+	if len(diags) > 0 {
+		t.Fatal(outline(diags))
+	}
+	want, err := filepath.Abs("real")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if suite.Dir != want || suite.Settings.Name != "real" {
+		t.Errorf("dir %s, name %s, want %s", suite.Dir, suite.Settings.Name, want)
+	}
+	if name := suite.Vectors[0].Range.Filename; name != "link/a.assay.hcl" {
+		t.Errorf("diagnostics would name %s, not the path that the user gave", name)
+	}
+}
+
+func TestPluginSource(t *testing.T) {
+	inSuite(t, map[string]string{"a.assay.hcl": `plugin "a" {
+  source  = "./bin/x"
+  version = "~> 1.2"
+}
+plugin "b" {}`})
+	suite, diags := Load(".", "dev")
+	if len(diags) > 0 {
+		t.Fatal(outline(diags))
+	}
+	a, b := suite.Plugins[0], suite.Plugins[1]
+	if a.Source != "./bin/x" || a.SourceRange.Start.Line != 2 || a.Version != "~> 1.2" || len(a.Attributes) > 0 {
+		t.Errorf("a: %+v", a)
+	}
+	if b.Source != "builtin/b" || b.SourceRange.Start.Line != 5 || b.Version != "" {
+		t.Errorf("b: %+v", b)
+	}
+}
+
 func TestLoadReportsEveryFile(t *testing.T) {
 	inSuite(t, map[string]string{
 		"a.assay.hcl":  `vector "broken" {`,
@@ -333,6 +373,35 @@ func TestRequiredVersion(t *testing.T) {
 		if !test.ok && (len(diags) != 1 || diags[0].Subject.Start.Line != 2 || !strings.Contains(diags[0].Detail, test.version)) {
 			t.Errorf("%s on %s: %v", test.constraint, test.version, outline(diags))
 		}
+	}
+}
+
+func TestLoadRefusesDeepNesting(t *testing.T) {
+	const deep = 1_000_000
+	for name, text := range map[string]string{
+		"parentheses": "locals {\n  a = " + strings.Repeat("(", deep),
+		"lists":       "locals {\n  a = " + strings.Repeat("[", deep) + strings.Repeat("]", deep) + "\n}",
+		"signs":       "locals {\n  a = " + strings.Repeat("!", deep) + "true\n}",
+		"templates":   "locals {\n  a = " + strings.Repeat("\"${", deep),
+		"blocks":      "locals {\n  " + strings.Repeat("a {", deep),
+	} {
+		inSuite(t, map[string]string{"a.assay.hcl": text, "b.assay.json": `{"locals":` + strings.Repeat("[", deep)})
+		_, diags := Load(".", "dev")
+		if len(diags) != 2 || diags[0].Summary != "Nested too deeply" || diags[0].Subject.Start.Line != 2 || diags[1].Subject.Start.Line != 1 {
+			t.Errorf("%s: %v", name, outline(diags))
+		}
+	}
+}
+
+func TestLoadTakesUnbalancedText(t *testing.T) {
+	payload := strings.Repeat("vector \"v\" {\n  input = \"((((\"\n}\n", maxNesting)
+	if at, deep := nesting([]byte(payload)); deep {
+		t.Errorf("refused at %v", at)
+	}
+	fits := strings.Repeat("[", maxNesting-1) + strings.Repeat("]", maxNesting-1)
+	inSuite(t, map[string]string{"a.assay.hcl": "locals {\n  a = " + fits + "\n}"})
+	if _, diags := Load(".", "dev"); len(diags) > 0 {
+		t.Error(outline(diags))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -11,10 +12,12 @@ import (
 
 func (d *decoder) mock(b *hcl.Block) {
 	m := &Mock{Name: b.Labels[0], Range: b.DefRange}
+	mux := http.NewServeMux()
 	d.body(b.Body, nil, []child{
 		{"route", "pattern", numerous, func(b *hcl.Block) {
-			m.Routes = append(m.Routes, d.route(b))
-			d.checkPattern(m.Routes, b.LabelRanges[0])
+			r := d.route(b)
+			d.checkPattern(mux, m.Routes, r, b.LabelRanges[0])
+			m.Routes = append(m.Routes, r)
 		}},
 	})
 	d.suite.Mocks = append(d.suite.Mocks, m)
@@ -34,22 +37,25 @@ func (d *decoder) route(b *hcl.Block) *Route {
 	return r
 }
 
-// checkPattern checks the pattern of the last route, and that it can stand
-// beside those before it.
-func (d *decoder) checkPattern(routes []*Route, subject hcl.Range) {
-	last := routes[len(routes)-1]
-	if err := parsePattern(last.Pattern); err != nil {
-		d.errorf(subject, "Invalid route pattern",
-			`%q is not a route: %v. Write a method, a space and a path, such as "POST /v1/orders/{id}".`, last.Pattern, err)
+// checkPattern checks a route's pattern, and that it can stand beside those of
+// the routes before it, which mux holds.
+func (d *decoder) checkPattern(mux *http.ServeMux, before []*Route, r *Route, subject hcl.Range) {
+	if slices.ContainsFunc(before, func(other *Route) bool { return other.Pattern == r.Pattern }) {
 		return
 	}
-	for _, r := range routes[:len(routes)-1] {
-		if r.Pattern == last.Pattern || parsePattern(r.Pattern) != nil {
-			continue
-		}
-		if register(r.Pattern, last.Pattern) != nil {
+	if err := parsePattern(r.Pattern); err != nil {
+		d.errorf(subject, "Invalid route pattern",
+			`%q is not a route: %v. Write a method, a space and a path, such as "POST /v1/orders/{id}".`, r.Pattern, err)
+		return
+	}
+	if register(mux, r.Pattern) == nil {
+		return
+	}
+	// The multiplexer's own words name its callers, not the spec's routes.
+	for _, other := range before {
+		if parsePattern(other.Pattern) == nil && conflict(other.Pattern, r.Pattern) {
 			d.errorf(subject, "Conflicting route patterns",
-				"Some requests fit both %q and %q (at %s), and neither is the more specific. Make one of them so.", last.Pattern, r.Pattern, r.Range)
+				"Some requests fit both %q and %q (at %s), and neither is the more specific. Make one of them so.", r.Pattern, other.Pattern, other.Range)
 			return
 		}
 	}
@@ -68,21 +74,23 @@ func parsePattern(pattern string) error {
 	case !strings.HasPrefix(path, "/"):
 		return errors.New("the path must start with a slash")
 	default:
-		return register(pattern)
+		return register(http.NewServeMux(), pattern)
 	}
 }
 
-// register tries patterns on a multiplexer, which offers no other way to
-// parse them than to panic.
-func register(patterns ...string) (err error) {
+func conflict(first, second string) bool {
+	mux := http.NewServeMux()
+	return register(mux, first) != nil || register(mux, second) != nil
+}
+
+// register tries a pattern on a multiplexer, which offers no other way to
+// parse one than to panic.
+func register(mux *http.ServeMux, pattern string) (err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			err = fmt.Errorf("%v", problem)
 		}
 	}()
-	mux := http.NewServeMux()
-	for _, pattern := range patterns {
-		mux.Handle(pattern, http.NotFoundHandler())
-	}
+	mux.Handle(pattern, http.NotFoundHandler())
 	return nil
 }

@@ -124,8 +124,5 @@ func (d *decoder) threshold(b *hcl.Block) {
 		{"warn", &t.Warn, optional},
 		{"min_executions", &t.MinExecutions, optional},
 	}, nil)
-	if t.Min == nil && t.Max == nil && t.Warn == nil {
-		d.errorf(b.DefRange, "Missing bound", "A threshold without a bound decides nothing. Set max, min or warn.")
-	}
 	d.suite.Thresholds = append(d.suite.Thresholds, t)
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -147,7 +147,7 @@ func LoadVarFile(path string) (map[string]VarValue, *hcl.File, hcl.Diagnostics) 
 			Detail:   fmt.Sprintf("The variable file %s cannot be read: %v.", path, err),
 		}}
 	}
-	file, diags := parseVarFile(path, text)
+	file, diags := parse(source{path, text})
 	attributes, attributeDiags := file.Body.JustAttributes()
 	diags = append(diags, attributeDiags...)
 	values := make(map[string]VarValue, len(attributes))
@@ -158,6 +158,7 @@ func LoadVarFile(path string) (map[string]VarValue, *hcl.File, hcl.Diagnostics) 
 			values[name] = VarValue{value, attribute.NameRange}
 		}
 	}
+	slices.SortStableFunc(diags, byPosition)
 	return values, file, diags
 }
 
@@ -168,11 +169,4 @@ func readVarFile(path string) ([]byte, error) {
 	}
 	defer func() { _ = file.Close() }()
 	return readBounded(file)
-}
-
-func parseVarFile(path string, text []byte) (*hcl.File, hcl.Diagnostics) {
-	if strings.HasSuffix(path, ".json") {
-		return json.Parse(text, path)
-	}
-	return hclsyntax.ParseConfig(text, path, hcl.InitialPos)
 }
