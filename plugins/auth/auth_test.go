@@ -64,9 +64,9 @@ func filled(t *testing.T, schema sdk.Schema, given attributes) json.RawMessage {
 
 // received is a token request as it came over the wire.
 type received struct {
-	method, id, secret string
-	query, form        url.Values
-	kind               string
+	method, path, id, secret string
+	query, form              url.Values
+	kind                     string
 }
 
 // endpoint is a token endpoint that notes what it gets.
@@ -83,7 +83,7 @@ func newEndpoint(t *testing.T, answer func(w http.ResponseWriter, r received)) *
 		body, _ := io.ReadAll(r.Body)
 		form, _ := url.ParseQuery(string(body))
 		id, secret, _ := r.BasicAuth()
-		got := received{r.Method, id, secret, r.URL.Query(), form, r.Header.Get("Content-Type")}
+		got := received{r.Method, r.URL.Path, id, secret, r.URL.Query(), form, r.Header.Get("Content-Type")}
 		e.mu.Lock()
 		e.received = append(e.received, got)
 		e.mu.Unlock()
@@ -145,6 +145,9 @@ func TestTokenRequest(t *testing.T) {
 		t.Fatalf("%d requests, want 2", len(requests))
 	}
 	r := requests[0]
+	if r.path != "/oauth/token" {
+		t.Errorf("path %s, want the URL's without its slash", r.path)
+	}
 	if r.method != http.MethodPost || r.kind != "application/x-www-form-urlencoded" {
 		t.Errorf("%s with %s", r.method, r.kind)
 	}
@@ -257,6 +260,9 @@ func TestTokenRefused(t *testing.T) {
 		"echo": {func(w http.ResponseWriter, r received) {
 			answer(401, `{"error":"invalid_client","error_description":"secret `+r.secret+` is wrong"}`)(w, r)
 		}, sdk.Unauthenticated, 401, "secret [secret] is wrong", 1},
+		"first answer": {func(w http.ResponseWriter, r received) {
+			answer(400, `{"error":"invalid_request","error_description":"in query `+r.query.Get("grant_type")+`."}`)(w, r)
+		}, sdk.Invalid, 400, "in query .", 2},
 		"second answer": {func(w http.ResponseWriter, r received) {
 			if r.query.Has("grant_type") {
 				answer(401, `{"error":"invalid_client"}`)(w, r)

@@ -71,9 +71,7 @@ func (p *Plugin) Describe() sdk.Description {
 func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
 	s, err := newSettings(config.Attributes, nil)
 	if err != nil {
-		return sdk.Configured{}, &sdk.ConfigError{Problems: []sdk.Problem{{
-			Summary: "Wrong settings", Detail: err.Error(),
-		}}}
+		return sdk.Configured{}, &sdk.ConfigError{Problems: undecodable(config.Attributes)}
 	}
 	if problems := s.problems(); len(problems) > 0 {
 		return sdk.Configured{}, &sdk.ConfigError{Problems: problems}

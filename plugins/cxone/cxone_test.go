@@ -33,7 +33,7 @@ type attributes map[string]any
 
 // configured gives the plugin as the host would configure it: every default of
 // the schema filled in.
-func configured(t testing.TB, base string, extra attributes) *Plugin {
+func configured(t *testing.T, base string, extra attributes) *Plugin {
 	t.Helper()
 	p := New()
 	t.Cleanup(p.client.CloseIdleConnections)
@@ -49,7 +49,7 @@ func configured(t testing.TB, base string, extra attributes) *Plugin {
 	return p
 }
 
-func filled(t testing.TB, schema sdk.Schema, given attributes) json.RawMessage {
+func filled(t *testing.T, schema sdk.Schema, given attributes) json.RawMessage {
 	t.Helper()
 	all := attributes{}
 	for _, a := range schema.Attributes {
@@ -79,7 +79,7 @@ type tenant struct {
 	received []received
 }
 
-func newTenant(t testing.TB, answer http.HandlerFunc) *tenant {
+func newTenant(t *testing.T, answer http.HandlerFunc) *tenant {
 	t.Helper()
 	n := &tenant{}
 	n.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +111,7 @@ func answer(status int, body string, headers ...string) http.HandlerFunc {
 }
 
 // asError is err as the SDK's, holding none of the canaries.
-func asError(t testing.TB, err error) *sdk.Error {
+func asError(t *testing.T, err error) *sdk.Error {
 	t.Helper()
 	var failure *sdk.Error
 	if !errors.As(err, &failure) {
@@ -176,6 +176,9 @@ func TestConfigureProblems(t *testing.T) {
 		"field":          {attributes{"fields": attributes{"sessionID": "id"}}, []string{"fields"}},
 		"timeout":        {attributes{"submit_timeout": "0s"}, []string{"submit_timeout"}},
 		"poll":           {attributes{"poll": attributes{"initial": "3s", "max": "1s"}}, []string{"poll"}},
+		"duration":       {attributes{"poll": attributes{"initial": "soon"}}, []string{"poll"}},
+		"wrong types":    {attributes{"trace": 7, "headers": "x"}, []string{"headers", "trace"}},
+		"unknown":        {attributes{"enviroment": "test"}, []string{"enviroment"}}, //nolint:misspell // the misspelling is the test
 		"no words":       {attributes{"completed_statuses": []string{}}, []string{"completed_statuses"}},
 		"all at once":    {attributes{"base_url": "x", "environment": "y", "poll_path": "z"}, []string{"base_url", "environment", "poll_path"}},
 	} {

@@ -127,24 +127,40 @@ func newSettings(attributes, overrides json.RawMessage) (*settings, error) {
 		decoder := json.NewDecoder(bytes.NewReader(layer))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(s); err != nil {
-			return nil, withoutValue(err)
+			return nil, err
 		}
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
 	return s, nil
 }
 
-// withoutValue names the attribute that does not decode and keeps back its
-// value, which may be a secret.
-func withoutValue(err error) error {
+// undecodable are the attributes of a layer that newSettings cannot decode,
+// each found by decoding it alone: not every error of the decoder names one.
+func undecodable(layer json.RawMessage) []sdk.Problem {
+	var attributes map[string]json.RawMessage
+	if err := json.Unmarshal(layer, &attributes); err != nil {
+		return []sdk.Problem{{Summary: "Wrong settings", Detail: "The settings are not an object."}}
+	}
+	var found []sdk.Problem
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if _, err := newSettings(value(map[string]json.RawMessage{name: attributes[name]}), nil); err != nil {
+			found = append(found, sdk.Problem{Attribute: name, Summary: "Wrong setting", Detail: withoutValue(name, err)})
+		}
+	}
+	return found
+}
+
+// withoutValue says why an attribute does not decode and keeps back its value,
+// which may be a secret.
+func withoutValue(name string, err error) string {
 	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return fmt.Errorf("%s must not be a %s", wrong.Field, wrong.Value)
+	switch {
+	case errors.As(err, &wrong):
+		return fmt.Sprintf("%s must not be a %s.", wrong.Field, wrong.Value)
+	case strings.Contains(err.Error(), "unknown field"):
+		return fmt.Sprintf("there is no setting %q.", name)
 	}
-	if _, name, ok := strings.Cut(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("there is no setting %s", name)
-	}
-	return errors.New("the settings do not decode: a duration must be written such as \"1m30s\"")
+	return name + ` holds a duration that is not written such as "1m30s".`
 }
 
 // problems are everything wrong with the settings, at once.

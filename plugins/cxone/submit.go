@@ -58,16 +58,21 @@ func (p *Plugin) effective(overrides json.RawMessage) (*settings, []string) {
 	}
 	s, err := newSettings(p.attributes, overrides)
 	if err != nil {
-		return p.settings, []string{err.Error()}
+		return p.settings, details(undecodable(overrides))
 	}
-	var problems []string
-	for _, problem := range s.problems() {
-		problems = append(problems, strings.TrimSuffix(problem.Detail, "."))
-	}
+	problems := details(s.problems())
 	if s.Poll != p.settings.Poll {
 		problems = append(problems, "poll holds for the whole plugin block and cannot be overridden")
 	}
 	return s, problems
+}
+
+func details(problems []sdk.Problem) []string {
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, strings.TrimSuffix(problem.Detail, "."))
+	}
+	return texts
 }
 
 // payloadProblems are everything wrong with a request before it is sent. They
@@ -116,11 +121,14 @@ func sessionID(what string, s *settings, response *sdkhttp.Response) (string, er
 
 // rejected is the execution of an input that the platform refused.
 func rejected(s *settings, response *sdkhttp.Response) *sdk.Execution {
-	refusal := sdk.ExecutionError{Message: words(response)}
+	var refusal sdk.ExecutionError
 	if answer, ok := parseDocument(s.Fields, response.Body); ok {
-		if told := answer.failure(); told != nil && told.Message != "" {
+		if told := answer.failure(); told != nil {
 			refusal = *told
 		}
+	}
+	if refusal.Message == "" {
+		refusal.Message = words(response)
 	}
 	if refusal.Message == "" {
 		refusal.Message = "the platform refused the input and gave no reason"

@@ -128,6 +128,7 @@ func TestSubmitRejected(t *testing.T) {
 			`{"error":{"code":"BAD_INPUT","message":"sku missing","details":{"path":"sku"}}}`,
 			sdk.ExecutionError{Code: "BAD_INPUT", Message: "sku missing", Details: json.RawMessage(`{"path":"sku"}`)},
 		},
+		"code alone":    {`{"code":"BAD_INPUT"}`, sdk.ExecutionError{Code: "BAD_INPUT", Message: `{"code":"BAD_INPUT"}`}},
 		"error string":  {`{"error":"sku missing"}`, sdk.ExecutionError{Message: "sku missing"}},
 		"unknown shape": {`{"errors":["sku missing"]}`, sdk.ExecutionError{Message: `{"errors":["sku missing"]}`}},
 		"plain text":    {`sku missing`, sdk.ExecutionError{Message: "sku missing"}},
@@ -225,7 +226,7 @@ func TestSubmitRedirect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newTenant(t, answer(307, "", "Location", test.location))
+			n := newTenant(t, answer(307, "see secret=1", "Location", test.location))
 			_, err := configured(t, n.URL, nil).Submit(t.Context(), submission())
 			failure := asError(t, err)
 			if failure.Kind != sdk.Protocol || !strings.Contains(failure.Error(), test.says) {
@@ -268,7 +269,7 @@ func TestSubmitPayload(t *testing.T) {
 		"no JSON":     {func(r *sdk.SubmitRequest) { r.Input = json.RawMessage(`{"` + inputCanary) }, []string{"not a JSON object"}},
 		"none":        {func(r *sdk.SubmitRequest) { r.Input = nil }, []string{"not a JSON object"}},
 		"environment": {func(r *sdk.SubmitRequest) { r.Overrides = json.RawMessage(`{"environment":"stage"}`) }, []string{`"stage"`, "dev, test, prod"}},
-		"unknown key": {func(r *sdk.SubmitRequest) { r.Overrides = json.RawMessage(`{"enviroment":"dev"}`) }, []string{`"enviroment"`}},
+		"unknown key": {func(r *sdk.SubmitRequest) { r.Overrides = json.RawMessage(`{"workspace":"dev"}`) }, []string{`"workspace"`}},
 		"wrong type":  {func(r *sdk.SubmitRequest) { r.Overrides = json.RawMessage(`{"trace":"` + inputCanary + `"}`) }, []string{"trace"}},
 		"poll":        {func(r *sdk.SubmitRequest) { r.Overrides = json.RawMessage(`{"poll":{"attempts":1}}`) }, []string{"poll"}},
 		"all at once": {func(r *sdk.SubmitRequest) {

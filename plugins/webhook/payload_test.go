@@ -67,6 +67,15 @@ func checkPayload(t *testing.T, event sdk.Event, truncated bool) {
 	}
 }
 
+func TestClip(t *testing.T) {
+	t.Parallel()
+	for size, want := range []string{"", "a", "a", "aé", "aé", "aé", "aé世", "aé世"} {
+		if got := clip("aé世", size); got != want {
+			t.Errorf("%d bytes: %q, want %q", size, got, want)
+		}
+	}
+}
+
 func FuzzEncode(f *testing.F) {
 	f.Add("name", "raw", "stack", 1)
 	f.Add("\xff", "<\x00>", "é", 9000)

@@ -131,7 +131,7 @@ func TestDeliver(t *testing.T) {
 	r := newReceiver(t, status(204))
 	p := configured(t, r, attributes{"secret": secret})
 	completed := failedSession()
-	completed.Status, completed.Classification, completed.Correlation = sdk.StatusCompleted, nil, nil
+	completed.Status = sdk.StatusCompleted // its classification must not be told
 	if err := p.Deliver(t.Context(), []sdk.Event{failedSession(), completed}); err != nil {
 		t.Fatal(err)
 	}
@@ -347,6 +347,16 @@ func TestConfigureAddresses(t *testing.T) {
 		}
 		if !allowed {
 			problemWith(t, err, "url")
+		}
+	}
+}
+
+// Both families may be allowed.
+func TestConfigureAllowed(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"127.0.0.1", "[::1]"} {
+		if _, err := configure(t, attributes{"url": "http://" + host + "/hook", "allow_cidrs": []string{"127.0.0.0/8", "::1/128"}}); err != nil {
+			t.Errorf("%s: %v", host, err)
 		}
 	}
 }
