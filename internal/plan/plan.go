@@ -6,10 +6,12 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -193,7 +195,16 @@ func Build(ctx context.Context, suite *specfile.Suite, options Options) (*Plan, 
 	b.classifier()
 	b.vectors()
 	b.thresholds()
+	slices.SortStableFunc(b.diags, byPosition)
 	return b.plan, b.diags
+}
+
+// byPosition puts diagnostics in the order in which a person reads the files.
+func byPosition(x, y *hcl.Diagnostic) int {
+	if x.Subject == nil || y.Subject == nil {
+		return 0
+	}
+	return cmp.Or(strings.Compare(x.Subject.Filename, y.Subject.Filename), x.Subject.Start.Byte-y.Subject.Start.Byte)
 }
 
 type builder struct {

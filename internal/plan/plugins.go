@@ -183,7 +183,7 @@ func (b *builder) pluginValue(expr hcl.Expression, a sdk.Attribute) (document js
 	value, _ = value.UnmarkDeep()
 	value, err = convert.Convert(value, t)
 	if err != nil {
-		b.errorf(expr.Range(), "Wrong type of value", fmt.Sprintf("%s must be %s: %s.", a.Name, t.FriendlyName(), err))
+		b.errorf(expr.Range(), "Wrong type of value", fmt.Sprintf("%s must be %s: %s.", a.Name, t.FriendlyName(), mismatch(err)))
 		return nil, false
 	}
 	if value.IsNull() && a.Required {

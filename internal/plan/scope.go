@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -102,7 +103,7 @@ func (b *builder) eval(expr hcl.Expression, want cty.Type, extra map[string]cty.
 	}
 	converted, err := convert.Convert(value, want)
 	if err != nil {
-		b.errorf(expr.Range(), "Wrong type of value", fmt.Sprintf("A value of type %s is needed here: %s.", want.FriendlyName(), err))
+		b.errorf(expr.Range(), "Wrong type of value", fmt.Sprintf("A value of type %s is needed here: %s.", want.FriendlyName(), mismatch(err)))
 		return cty.UnknownVal(want), false
 	}
 	return converted, true
@@ -264,4 +265,26 @@ func (b *builder) count(expr hcl.Expression, lowest, highest int) int {
 		return lowest
 	}
 	return int(*n)
+}
+
+// mismatch words a failed conversion, with the place inside the value.
+func mismatch(err error) string {
+	var at cty.PathError
+	if !errors.As(err, &at) || len(at.Path) == 0 {
+		return err.Error()
+	}
+	var path strings.Builder
+	for _, step := range at.Path {
+		switch step := step.(type) {
+		case cty.GetAttrStep:
+			path.WriteString("." + step.Name)
+		case cty.IndexStep:
+			key, keyErr := convert.Convert(step.Key, cty.String)
+			if keyErr != nil || !key.IsKnown() || key.IsNull() {
+				key = cty.StringVal("…")
+			}
+			path.WriteString("[" + key.AsString() + "]")
+		}
+	}
+	return "in " + strings.TrimPrefix(path.String(), ".") + ": " + err.Error()
 }

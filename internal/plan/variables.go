@@ -51,7 +51,7 @@ func (b *builder) variableValue(variable *specfile.Variable) (cty.Value, hcl.Dia
 	}
 	for i := len(inputs.Files) - 1; i >= 0; i-- {
 		if given, ok := inputs.Files[i][variable.Name]; ok {
-			return convertVariable(variable, given)
+			return convertVariable(variable, given.Value, given.Range)
 		}
 	}
 	if raw, ok := inputs.LookupEnv("ASSAY_VAR_" + variable.Name); ok {
@@ -76,16 +76,16 @@ func (b *builder) variableValue(variable *specfile.Variable) (cty.Value, hcl.Dia
 	}}
 }
 
-// parseVariable keeps the text of a wrong value out of the diagnostic where
-// the variable is sensitive.
+// parseVariable reads a value that was given as text. What is wrong with it
+// is not quoted where the variable is sensitive.
 func parseVariable(variable *specfile.Variable, raw, from string) (cty.Value, hcl.Diagnostics) {
 	value, diags := specfile.ParseVarFlag(variable.Name, raw, variable.Type)
 	if !diags.HasErrors() {
-		return value, nil
+		return convertVariable(variable, value, variable.Range)
 	}
 	detail := fmt.Sprintf("The value from %s is not of type %s.", from, variable.Type.FriendlyName())
 	if !variable.Sensitive {
-		detail += " " + diags[0].Detail
+		detail = fmt.Sprintf("From %s: %s", from, diags[0].Detail)
 	}
 	return cty.NilVal, hcl.Diagnostics{{
 		Severity: hcl.DiagError,
@@ -95,14 +95,14 @@ func parseVariable(variable *specfile.Variable, raw, from string) (cty.Value, hc
 	}}
 }
 
-func convertVariable(variable *specfile.Variable, given specfile.VarValue) (cty.Value, hcl.Diagnostics) {
-	value, err := convert.Convert(given.Value, variable.Type)
+func convertVariable(variable *specfile.Variable, given cty.Value, at hcl.Range) (cty.Value, hcl.Diagnostics) {
+	value, err := variable.Convert(given)
 	if err != nil {
 		return cty.NilVal, hcl.Diagnostics{{
 			Severity: hcl.DiagError,
 			Summary:  "Invalid value for variable",
 			Detail:   fmt.Sprintf("The variable %q is of type %s: %s.", variable.Name, variable.Type.FriendlyName(), err),
-			Subject:  &given.Range,
+			Subject:  &at,
 		}}
 	}
 	return value, nil

@@ -37,8 +37,33 @@ type scriptFailure struct {
 	Status      string                 `json:"status"`
 	DurationMS  int64                  `json:"duration_ms"`
 	Error       *result.ExecutionError `json:"error,omitempty"`
-	FailingStep *result.Step           `json:"failing_step,omitempty"`
-	Trace       []result.Step          `json:"trace"`
+	FailingStep *scriptStep            `json:"failing_step,omitempty"`
+	Trace       []scriptStep           `json:"trace"`
+}
+
+// scriptStep is a step with its output: what an upstream says of a failure in
+// its own words often stands there and nowhere else.
+type scriptStep struct {
+	result.Step
+	Output json.RawMessage `json:"output,omitempty"`
+}
+
+// maxScriptOutput is how many bytes of a step's output a script gets; longer
+// ones are left out.
+const maxScriptOutput = 64 << 10
+
+func scriptSteps(trace []result.Step) (all []scriptStep, failing *scriptStep) {
+	all = make([]scriptStep, len(trace))
+	for i, step := range trace {
+		all[i].Step = step
+		if len(step.Output) <= maxScriptOutput {
+			all[i].Output = step.Output
+		}
+		if failing == nil && step.Error != nil {
+			failing = &all[i]
+		}
+	}
+	return all, failing
 }
 
 type scriptAction struct {
@@ -48,14 +73,15 @@ type scriptAction struct {
 }
 
 func (r *Runner) askScript(ctx context.Context, v *plan.Vector, execution *result.Execution) (c result.Classification, decided bool, err error) {
+	trace, failing := scriptSteps(execution.Trace)
 	document, err := json.Marshal(scriptFailure{
 		Vector:      v.Name,
 		Action:      scriptAction{ID: v.Action.ID, Name: v.Action.DisplayName, Errors: v.Action.Codes()},
 		Status:      execution.Status,
 		DurationMS:  execution.DurationMS,
 		Error:       execution.Error,
-		FailingStep: execution.FailingStep(),
-		Trace:       execution.Trace,
+		FailingStep: failing,
+		Trace:       trace,
 	})
 	if err != nil {
 		return c, false, err

@@ -1,0 +1,568 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/assay-cx/assay/internal/action"
+	"github.com/assay-cx/assay/internal/check"
+	"github.com/assay-cx/assay/internal/delivery"
+	"github.com/assay-cx/assay/internal/invoke"
+	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/redact"
+	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// platform is a target whose answers a test writes.
+type platform struct {
+	mu       sync.Mutex
+	submits  []sdk.SubmitRequest
+	polls    int
+	onSubmit func(n int) (sdk.SubmitResult, error)
+	onPoll   func(n int) (sdk.PollResult, error)
+	pages    map[string]sdk.MetricsPage
+}
+
+func (p *platform) Submit(_ context.Context, request sdk.SubmitRequest) (sdk.SubmitResult, error) {
+	p.mu.Lock()
+	p.submits = append(p.submits, request)
+	n := len(p.submits)
+	p.mu.Unlock()
+	if p.onSubmit != nil {
+		return p.onSubmit(n)
+	}
+	return sdk.SubmitResult{SessionID: fmt.Sprintf("s-%d", n)}, nil
+}
+
+func (p *platform) Poll(_ context.Context, _ sdk.PollRequest) (sdk.PollResult, error) {
+	p.mu.Lock()
+	p.polls++
+	n := p.polls
+	p.mu.Unlock()
+	if p.onPoll != nil {
+		return p.onPoll(n)
+	}
+	return completed(`{"ok":true}`), nil
+}
+
+func (p *platform) Metrics(_ context.Context, request sdk.MetricsRequest) (sdk.MetricsPage, error) {
+	page, ok := p.pages[request.PageToken]
+	if !ok {
+		return page, &sdk.Error{Kind: sdk.Forbidden, Message: "scope analytics:read is missing"}
+	}
+	return page, nil
+}
+
+func completed(output string) sdk.PollResult {
+	return sdk.PollResult{Status: "COMPLETED", Execution: &sdk.Execution{Status: sdk.StatusCompleted, DurationMS: 5, Output: json.RawMessage(output)}}
+}
+
+func failing(message string) sdk.PollResult {
+	return sdk.PollResult{Status: "FAILED", Execution: &sdk.Execution{
+		Status: sdk.StatusFailed, DurationMS: 7,
+		Error: &sdk.ExecutionError{Message: message},
+		Trace: []sdk.TraceStep{{ID: "s1", Name: "call", Input: json.RawMessage(`{"pin":"1234"}`), Error: &sdk.StepError{Message: message}}},
+	}}
+}
+
+func running() sdk.PollResult { return sdk.PollResult{Status: "RUNNING"} }
+
+// listener keeps what it is told.
+type listener struct {
+	mu      sync.Mutex
+	vectors []result.Vector
+	started int
+	onStart func()
+}
+
+func (l *listener) Started(string, string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started++
+	if l.onStart != nil {
+		l.onStart()
+	}
+}
+
+func (l *listener) Finished(v result.Vector) { l.vectors = append(l.vectors, v) }
+
+// sink keeps events, or fails.
+type sink struct {
+	mu     sync.Mutex
+	events []sdk.Event
+	err    error
+}
+
+func (s *sink) deliver(_ context.Context, events []sdk.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.events = append(s.events, events...)
+	}
+	return s.err
+}
+
+// bench is a runner over a platform, with what it told.
+type bench struct {
+	*Runner
+	listener *listener
+	sink     *sink
+}
+
+func newBench(ctx context.Context, p *platform, vectors int) *bench {
+	b := &bench{listener: &listener{}, sink: &sink{}}
+	target := &plan.Plugin{Name: "cxone"}
+	act := &plan.Action{Definition: action.Definition{Name: "act", ID: "id-1", DisplayName: "Act"}, Target: target}
+	suite := &plan.Plan{Suite: "suite", Parallel: 4}
+	for n := range vectors {
+		suite.Vectors = append(suite.Vectors, &plan.Vector{
+			Name: fmt.Sprintf("v%d", n), Action: act, Input: json.RawMessage(`{"pin":"1234","b":1,"a":2}`),
+			Expect: check.Expect{Status: "COMPLETED"}, Sensitive: []string{"1234"},
+		})
+	}
+	stack := invoke.New("cxone", invoke.Policy{}, 1)
+	b.Runner = &Runner{
+		Plan: suite, RunID: "run-1",
+		Targets: map[string]*Target{"cxone": {Operations: p, Stack: stack, Poll: DefaultPoll}},
+		Delivery: delivery.New(ctx, []delivery.Sink{{
+			Name: "audit", Traits: sdk.SinkTraits{Required: true, Batch: 8}, Deliver: b.sink.deliver, Stack: invoke.New("audit", invoke.Policy{}, 1),
+		}}),
+		Redactor: &redact.Redactor{},
+		Listener: b.listener,
+	}
+	return b
+}
+
+func (b *bench) run(t *testing.T) Outcome {
+	t.Helper()
+	outcome := b.Run(t.Context(), nil)
+	if _, err := b.Delivery.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	return outcome
+}
+
+// one runs a single vector on a platform.
+func one(t *testing.T, p *platform) (result.Vector, *bench) {
+	t.Helper()
+	b := newBench(t.Context(), p, 1)
+	b.run(t)
+	return b.listener.vectors[0], b
+}
+
+func TestAVectorPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		v, b := one(t, p)
+		if v.Status != result.Pass || v.Execution.SessionID != "s-1" || v.Execution.Polls != 1 || v.Execution.DurationMS != 5 {
+			t.Errorf("got %+v, execution %+v", v, v.Execution)
+		}
+		if got := string(p.submits[0].Input); got != `{"a":2,"b":1,"pin":"1234"}` {
+			t.Errorf("submitted %s, want the canonical input", got)
+		}
+		// sha256sum of the canonical input above
+		if want := "e8de95857f81d466332b8e698ccf43774ba983984b0118a875fa2fbe168064b5"; v.Execution.InputHash != want {
+			t.Errorf("hash %q, want %q", v.Execution.InputHash, want)
+		}
+		e := b.sink.events[0]
+		if e.Type != sdk.EventSession || e.Verdict != "pass" || e.SessionID != "s-1" || e.RunID != "run-1" || !e.Masked || e.Classification != nil {
+			t.Errorf("event %+v", e)
+		}
+	})
+}
+
+func TestTheInputHashDoesNotDependOnKeyOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{}, 2)
+		b.Plan.Vectors[1].Input = json.RawMessage(`{ "a": 2.0, "b":1, "pin":"1234" }`)
+		b.run(t)
+		if x, y := b.listener.vectors[0].Execution.InputHash, b.listener.vectors[1].Execution.InputHash; x != y {
+			t.Errorf("%s and %s", x, y)
+		}
+	})
+}
+
+func TestPollsGrowAndEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var times []time.Time
+		v, _ := one(t, &platform{onPoll: func(n int) (sdk.PollResult, error) {
+			times = append(times, time.Now())
+			if n < 8 {
+				return running(), nil
+			}
+			return completed(`{}`), nil
+		}})
+		if v.Status != result.Pass || v.Execution.Polls != 8 {
+			t.Fatalf("status %s after %d polls", v.Status, v.Execution.Polls)
+		}
+		for i, ceiling := range []time.Duration{200, 400, 800, 1600, 3000, 3000, 3000} {
+			wait := times[i+1].Sub(times[i])
+			if wait > ceiling*time.Millisecond || wait < ceiling*time.Millisecond/2 {
+				t.Errorf("wait %d was %s, want between half of %d ms and it", i+1, wait, ceiling)
+			}
+		}
+	})
+}
+
+func TestASessionThatNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		v, b := one(t, &platform{onPoll: func(int) (sdk.PollResult, error) { return running(), nil }})
+		if v.Status != result.Errored || time.Since(started) > 2*time.Minute {
+			t.Fatalf("status %s after %s", v.Status, time.Since(started))
+		}
+		for _, part := range []string{"session s-1", "times in", "status RUNNING"} {
+			if !strings.Contains(v.Error.Detail, part) {
+				t.Errorf("%q is not in %q", part, v.Error.Detail)
+			}
+		}
+		if e := b.sink.events[0]; e.Type != sdk.EventNotFinished || e.Error.Kind != "timeout" || e.SessionID != "s-1" {
+			t.Errorf("event %+v", e)
+		}
+	})
+}
+
+func TestPassingTroubleAtPoll(t *testing.T) {
+	for name, err := range map[string]error{
+		"429":     &sdk.Error{Kind: sdk.RateLimited, Sent: true, RetryAfter: 2 * time.Second},
+		"503":     &sdk.Error{Kind: sdk.Unavailable, Sent: true, HTTPStatus: 503},
+		"timeout": &sdk.Error{Kind: sdk.Timeout, Sent: true},
+		"404":     &sdk.Error{Kind: sdk.NotFound, Sent: true, HTTPStatus: 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &platform{onPoll: func(n int) (sdk.PollResult, error) {
+					if n < 3 {
+						return sdk.PollResult{}, err
+					}
+					return completed(`{}`), nil
+				}}
+				started := time.Now()
+				v, _ := one(t, p)
+				if v.Status != result.Pass || p.polls != 3 || len(p.submits) != 1 {
+					t.Errorf("status %s, %d polls, %d submits: %+v", v.Status, p.polls, len(p.submits), v.Error)
+				}
+				if took := time.Since(started); name == "429" && took < 4*time.Second {
+					t.Errorf("Retry-After was not respected: %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestA429OnTheLastPollIsAPlainError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{onPoll: func(n int) (sdk.PollResult, error) {
+			if n < 3 {
+				return running(), nil
+			}
+			return sdk.PollResult{}, &sdk.Error{Kind: sdk.RateLimited, Message: "429 from the platform"}
+		}}, 1)
+		b.Targets["cxone"].Poll.Attempts = 3
+		b.run(t)
+		v := b.listener.vectors[0]
+		if v.Status != result.Errored || !strings.Contains(v.Error.Detail, "429 from the platform") || v.Execution.Polls != 3 {
+			t.Errorf("got %s: %+v", v.Status, v.Error)
+		}
+	})
+}
+
+func TestASessionThatIsGoneIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, _ := one(t, &platform{onPoll: func(int) (sdk.PollResult, error) {
+			return sdk.PollResult{}, &sdk.Error{Kind: sdk.NotFound, Message: "session expired or purged"}
+		}})
+		if v.Status != result.Errored || !strings.Contains(v.Error.Detail, "expired or purged") {
+			t.Errorf("got %s: %+v", v.Status, v.Error)
+		}
+	})
+}
+
+func TestAResetAtSubmitNeverMakesASecondSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{onSubmit: func(int) (sdk.SubmitResult, error) {
+			return sdk.SubmitResult{}, &sdk.Error{Kind: sdk.Unavailable, Sent: true, Message: "connection reset"}
+		}}
+		v, b := one(t, p)
+		if v.Status != result.Errored || len(p.submits) != 1 {
+			t.Errorf("status %s after %d submits", v.Status, len(p.submits))
+		}
+		if e := b.sink.events[0]; e.Type != sdk.EventNotStarted || e.Error.Kind != "unavailable" {
+			t.Errorf("event %+v", e)
+		}
+	})
+}
+
+func TestAnAnswerWithoutASessionIsAnError(t *testing.T) {
+	v, _ := one(t, &platform{onSubmit: func(int) (sdk.SubmitResult, error) { return sdk.SubmitResult{}, nil }})
+	if v.Status != result.Errored || v.Error.Summary != "The platform's answer is not understood" {
+		t.Errorf("got %s: %+v", v.Status, v.Error)
+	}
+}
+
+func TestRejectedInputIsDecidedLikeAnyResult(t *testing.T) {
+	p := &platform{onSubmit: func(int) (sdk.SubmitResult, error) {
+		return sdk.SubmitResult{Execution: &sdk.Execution{Status: sdk.StatusRejected, Error: &sdk.ExecutionError{Message: "sku is missing"}}}, nil
+	}}
+	b := newBench(t.Context(), p, 1)
+	b.Plan.Vectors[0].Expect.Status = "REJECTED"
+	outcome := b.run(t)
+	v := b.listener.vectors[0]
+	if v.Status != result.Pass || outcome.Status != result.Pass || p.polls != 0 || v.Classification != nil {
+		t.Errorf("got %s, %d polls, %+v", v.Status, p.polls, v)
+	}
+	if e := b.sink.events[0]; e.Type != sdk.EventSession || e.Status != sdk.StatusRejected {
+		t.Errorf("event %+v", e)
+	}
+}
+
+func TestAFailureIsClassifiedAndRedacted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, b := one(t, &platform{onPoll: func(int) (sdk.PollResult, error) { return failing("connect ECONNREFUSED while paying with 1234"), nil }})
+		if v.Status != result.Fail || v.Classification == nil || v.Classification.Class != result.ExternalDependencyOutage {
+			t.Fatalf("got %s, %+v", v.Status, v.Classification)
+		}
+		for _, document := range []any{v, b.sink.events[0]} {
+			encoded, err := json.Marshal(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(encoded), "1234") {
+				t.Errorf("the sensitive value shows: %s", encoded)
+			}
+		}
+		c := b.sink.events[0].Correlation
+		if c.FailingStepID != "s1" || c.RawError != "connect ECONNREFUSED while paying with (sensitive)" {
+			t.Errorf("correlation %+v", c)
+		}
+	})
+}
+
+func TestTheScriptIsAskedFirstThenRulesThenBuiltin(t *testing.T) {
+	const message = "connect ECONNREFUSED"
+	for name, test := range map[string]struct {
+		answer string
+		want   string
+	}{
+		"script":           {`{"category":"timeout","confidence":0.7,"reason":"so"}`, "script:classify.lua"},
+		"script passes on": {`null`, "builtin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing(message), nil }}, 1)
+				b.Plan.ClassifyScript = "classify.lua"
+				var asked string
+				b.Classify = func(_ context.Context, failure json.RawMessage) (json.RawMessage, error) {
+					asked = string(failure)
+					return json.RawMessage(test.answer), nil
+				}
+				b.run(t)
+				if got := b.listener.vectors[0].Classification.Source; got != test.want {
+					t.Errorf("source %s, want %s", got, test.want)
+				}
+				if strings.Contains(asked, "1234") || !strings.Contains(asked, message) {
+					t.Errorf("the script was shown %s", asked)
+				}
+			})
+		})
+	}
+}
+
+func TestAScriptThatFailsIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing("x"), nil }}, 1)
+		b.Plan.ClassifyScript = "classify.lua"
+		b.Classify = func(context.Context, json.RawMessage) (json.RawMessage, error) {
+			return nil, &sdk.Error{Kind: sdk.Invalid, Message: "classify.lua:3: boom"}
+		}
+		b.run(t)
+		if v := b.listener.vectors[0]; v.Status != result.Errored || !strings.Contains(v.Error.Detail, "classify.lua:3: boom") {
+			t.Errorf("got %s: %+v", v.Status, v.Error)
+		}
+	})
+}
+
+func TestAnAuditThatCannotBeWrittenErrsAndStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{}, 100)
+		b.sink.err = &sdk.Error{Kind: sdk.Unavailable, Message: "no space left on device"}
+		outcome := b.Run(t.Context(), nil)
+		_, _ = b.Delivery.Close(t.Context())
+		if outcome.Status != result.Errored || outcome.Summary.Passed != 0 || outcome.Summary.Skipped == 0 {
+			t.Errorf("outcome %+v", outcome)
+		}
+		if len(outcome.Errors) != 1 || !strings.Contains(outcome.Errors[0].Detail, "no space left") {
+			t.Errorf("errors %+v", outcome.Errors)
+		}
+	})
+}
+
+func TestFailFastSkipsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing("x"), nil }}, 100)
+		b.FailFast = true
+		told := false
+		b.OnFailFast = func() { told = true }
+		outcome := b.run(t)
+		if s := outcome.Summary; s.Total != 100 || s.Skipped < 80 || s.Failed == 0 || !told {
+			t.Errorf("summary %+v, told %v", s, told)
+		}
+	})
+}
+
+func TestStopFinishesWhatIsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{}, 50)
+		stop := make(chan struct{})
+		b.listener.onStart = func() {
+			if b.listener.started == 5 {
+				close(stop)
+			}
+		}
+		outcome := b.Run(t.Context(), stop)
+		_, _ = b.Delivery.Close(t.Context())
+		s := outcome.Summary
+		if s.Total != 50 || s.Passed != b.listener.started || s.Errored != 0 || s.Skipped != 50-b.listener.started {
+			t.Errorf("summary %+v with %d started", s, b.listener.started)
+		}
+	})
+}
+
+func TestCancelEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b := newBench(ctx, &platform{onPoll: func(int) (sdk.PollResult, error) { return running(), nil }}, 10)
+		started := time.Now()
+		time.AfterFunc(time.Second, cancel)
+		outcome := b.Run(ctx, nil)
+		_, _ = b.Delivery.Close(ctx)
+		if took := time.Since(started); took > time.Second || outcome.Summary.Errored != 4 || outcome.Summary.Skipped != 6 {
+			t.Errorf("took %s, summary %+v", took, outcome.Summary)
+		}
+	})
+}
+
+func TestTheSuitesTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return running(), nil }}, 1)
+		b.Plan.Timeout = 3 * time.Second
+		started := time.Now()
+		outcome := b.run(t)
+		if took := time.Since(started); took > 3*time.Second || outcome.Status != result.Errored || len(outcome.Errors) != 1 {
+			t.Errorf("took %s, outcome %+v", took, outcome)
+		}
+		if v := b.listener.vectors[0]; v.Error.Summary != "The suite's timeout is over" {
+			t.Errorf("error %+v", v.Error)
+		}
+	})
+}
+
+func TestBreakerErrorsNameTheFirstCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{onSubmit: func(int) (sdk.SubmitResult, error) {
+			return sdk.SubmitResult{}, &sdk.Error{Kind: sdk.Unavailable, Sent: true, HTTPStatus: 500, Message: "500 from the tenant"}
+		}}
+		b := newBench(t.Context(), p, 40)
+		outcome := b.run(t)
+		if outcome.Summary.Errored != 40 || len(p.submits) > 10 {
+			t.Errorf("%d submits, summary %+v", len(p.submits), outcome.Summary)
+		}
+		last := b.listener.vectors[39]
+		if last.Error.Summary != "Circuit breaker is open" || !strings.Contains(last.Error.Detail, "500 from the tenant") {
+			t.Errorf("error %+v", last.Error)
+		}
+	})
+}
+
+func TestThresholds(t *testing.T) {
+	five, hundred, ten := 5.0, 100.0, 10.0
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{
+			onPoll: func(n int) (sdk.PollResult, error) {
+				if n == 1 {
+					return failing("???"), nil
+				}
+				return completed(`{}`), nil
+			},
+			pages: map[string]sdk.MetricsPage{
+				"":  {Rows: []sdk.MetricsRow{{Status: "COMPLETED", ExecutionCount: 95}}, NextPageToken: "2"},
+				"2": {Rows: []sdk.MetricsRow{{Status: "FAILED", ExecutionCount: 5, ErrorCount: 5}}},
+			},
+		}
+		b := newBench(t.Context(), p, 4)
+		act := b.Plan.Vectors[0].Action
+		b.Plan.Thresholds = []*plan.Threshold{
+			{Name: "exactly at the bound", Metric: "error_rate", Action: act, Max: &five},
+			{Name: "too few", Metric: "error_rate", Action: act, Max: new(float64), MinExecutions: 101},
+			{Name: "count", Metric: "total_executions", Action: act, Min: &hundred},
+			{Name: "passes", Metric: "run.pass_rate", Min: &hundred},
+			{Name: "fails", Metric: "run.error_rate", Max: &ten},
+			{Name: "slowest", Metric: "run.max_ms", Max: &ten},
+		}
+		outcome := b.run(t)
+		got := map[string]string{}
+		for _, th := range outcome.Thresholds {
+			got[th.Name] = fmt.Sprint(th.Status.String(), *th.Value)
+		}
+		want := map[string]string{
+			"exactly at the bound": "pass5", "too few": "pass5", "count": "pass100",
+			"passes": "fail75", "fails": "fail25", "slowest": "pass7",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestAnalyticsThatCannotBeReadAreAnError(t *testing.T) {
+	five := 5.0
+	b := newBench(t.Context(), &platform{}, 1)
+	b.Plan.Thresholds = []*plan.Threshold{{Name: "t", Metric: "error_rate", Action: b.Plan.Vectors[0].Action, Max: &five}}
+	outcome := b.run(t)
+	if th := outcome.Thresholds[0]; outcome.Status != result.Errored || th.Value != nil || !strings.Contains(th.Message, "analytics:read") {
+		t.Errorf("outcome %s, threshold %+v", outcome.Status, th)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	sorted := make([]int64, 100)
+	for i := range sorted {
+		sorted[i] = int64(i + 1)
+	}
+	for p, want := range map[float64]float64{0.95: 95, 1: 100, 0: 1} {
+		if got := percentile(sorted, p); got != want {
+			t.Errorf("p%v is %v, want %v", p*100, got, want)
+		}
+	}
+	if got := percentile(nil, 0.95); got != 0 {
+		t.Errorf("of none: %v", got)
+	}
+}
+
+func TestCrashIsNamed(t *testing.T) {
+	err := &stageError{stage: "submit", err: crashed{}}
+	if got := explain(err); got.Summary != "Plugin crashed" {
+		t.Errorf("got %+v", got)
+	}
+	if got := explain(errors.New("odd")); got.Summary != "The vector could not be decided" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+type crashed struct{}
+
+func (crashed) Error() string   { return "plugin died" }
+func (crashed) Summary() string { return "Plugin crashed" }
