@@ -34,16 +34,21 @@ func newJUnit(to io.Writer) (*junitReport, error) {
 }
 
 type junitCase struct {
-	XMLName    xml.Name        `xml:"testcase"`
-	Name       string          `xml:"name,attr"`
-	Class      string          `xml:"classname,attr"`
-	Time       string          `xml:"time,attr"`
-	File       string          `xml:"file,attr,omitempty"`
-	Line       int             `xml:"line,attr,omitempty"`
-	Properties []junitProperty `xml:"properties>property,omitempty"`
-	Failure    *junitMessage   `xml:"failure"`
-	Error      *junitMessage   `xml:"error"`
-	Skipped    *junitMessage   `xml:"skipped"`
+	XMLName    xml.Name         `xml:"testcase"`
+	Name       string           `xml:"name,attr"`
+	Class      string           `xml:"classname,attr"`
+	Time       string           `xml:"time,attr"`
+	File       string           `xml:"file,attr,omitempty"`
+	Line       int              `xml:"line,attr,omitempty"`
+	Properties *junitProperties `xml:"properties"`
+	Failure    *junitMessage    `xml:"failure"`
+	Error      *junitMessage    `xml:"error"`
+	Skipped    *junitMessage    `xml:"skipped"`
+}
+
+type junitProperties struct {
+	XMLName xml.Name        `xml:"properties"`
+	List    []junitProperty `xml:"property"`
 }
 
 type junitProperty struct {
@@ -70,10 +75,13 @@ func (r *junitReport) Finished(v result.Vector) {
 	suite.to = r.cases.offset()
 }
 
-// suite is where the vector belongs; suites come one after another.
+// suite is where the vector belongs; the vectors of suites come one suite
+// after another.
 func (r *junitReport) suite(name string) *junitSuite {
-	if n := len(r.suites); n > 0 && r.suites[n-1].name == name {
-		return r.suites[n-1]
+	for _, suite := range r.suites {
+		if suite.name == name {
+			return suite
+		}
 	}
 	suite := &junitSuite{name: name, from: r.cases.offset(), to: r.cases.offset()}
 	r.suites = append(r.suites, suite)
@@ -114,44 +122,22 @@ func junitCaseOf(v result.Vector) junitCase {
 }
 
 func (c *junitCase) property(name, value string) {
-	if value != "" {
-		c.Properties = append(c.Properties, junitProperty{name, value})
+	if value == "" {
+		return
 	}
+	if c.Properties == nil {
+		c.Properties = &junitProperties{}
+	}
+	c.Properties.List = append(c.Properties.List, junitProperty{name, value})
 }
 
 func seconds(ms int64) string { return fmt.Sprintf("%.3f", float64(ms)/1000) }
 
-// thresholds are test cases of a suite of their own, so that a run that fails
-// by a threshold alone does not look green.
-func (r *junitReport) thresholds(run result.Run) {
-	for _, t := range run.Thresholds {
-		name := "thresholds"
-		if t.Suite != "" {
-			name = t.Suite + " thresholds"
-		}
-		suite := r.suite(name)
-		suite.summary.Add(t.Status)
-		c := junitCase{Name: "threshold " + t.Name, Class: name, Time: seconds(0)}
-		switch t.Status {
-		case result.Fail:
-			c.Failure = &junitMessage{Message: thresholdText(t), Type: "threshold"}
-		case result.Errored:
-			c.Error = &junitMessage{Message: thresholdText(t), Type: "threshold"}
-		}
-		r.write(c)
-		suite.to = r.cases.offset()
-	}
-	for i, e := range run.Errors {
-		suite := r.suite("run")
-		suite.summary.Add(result.Errored)
-		r.write(junitCase{Name: fmt.Sprintf("run %d", i+1), Class: "run", Time: seconds(0), Error: &junitMessage{Message: e.Summary, Type: "error", Text: e.Detail}})
-		suite.to = r.cases.offset()
-	}
-}
-
 func (r *junitReport) Close(run result.Run) error {
 	defer r.cases.file.Close()
-	r.thresholds(run)
+	for _, t := range run.Thresholds {
+		r.suite(t.Suite) // may have no vectors
+	}
 	if r.err != nil {
 		return r.err
 	}
@@ -173,6 +159,18 @@ func (r *junitReport) Close(run result.Run) error {
 			return err
 		}
 	}
+	for _, e := range run.Errors {
+		encoded, err := xml.Marshal(struct {
+			XMLName xml.Name `xml:"system-err"`
+			Text    string   `xml:",chardata"`
+		}{Text: e.Summary + ": " + e.Detail})
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(r.to, "  %s\n", encoded); err != nil {
+			return err
+		}
+	}
 	_, err := io.WriteString(r.to, "</testsuites>\n")
 	return err
 }
@@ -186,10 +184,33 @@ func (r *junitReport) writeSuite(s *junitSuite, run result.Run) error {
 		name.String(), counts(s.summary), seconds(s.ms), run.StartedAt.Format("2006-01-02T15:04:05")); err != nil {
 		return err
 	}
+	if err := r.writeThresholds(s, run); err != nil {
+		return err
+	}
 	if _, err := io.Copy(r.to, r.cases.section(s.from, s.to)); err != nil {
 		return err
 	}
 	_, err := io.WriteString(r.to, "  </testsuite>\n")
+	return err
+}
+
+// writeThresholds tells a suite's thresholds as properties, so that the
+// counts of tests are those of vectors, as in every other format.
+func (r *junitReport) writeThresholds(s *junitSuite, run result.Run) error {
+	var properties junitProperties
+	for _, t := range run.Thresholds {
+		if t.Suite == s.name {
+			properties.List = append(properties.List, junitProperty{"threshold." + t.Name, t.Status.String() + ": " + thresholdText(t)})
+		}
+	}
+	if len(properties.List) == 0 {
+		return nil
+	}
+	encoded, err := xml.MarshalIndent(properties, "    ", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.to, "%s\n", encoded)
 	return err
 }
 
