@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assay-cx/assay/lua/hook"
 	"github.com/assay-cx/assay/plugins/audit"
 	"github.com/assay-cx/assay/plugins/auth"
 	"github.com/assay-cx/assay/plugins/cxone"
@@ -21,6 +22,7 @@ func builtins() map[string]sdk.Plugin {
 		"cxone":   cxone.New(),
 		"webhook": webhook.New(),
 		"audit":   audit.New(),
+		"lua":     hook.New(),
 	}
 }
 

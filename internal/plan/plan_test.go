@@ -355,6 +355,10 @@ func TestDiagnostics(t *testing.T) {
 				`25: Not a duration: "-1s" is not a duration of at least 0s. Write a number and a unit, such as "500ms", "10s" or "2m".`,
 			},
 		},
+		"a code that is not declared": {
+			base + at + "  input = { sku = \"a\" }\n  expect { error_code = \"E2\" }\n}\n",
+			[]string{`22: Error code is not declared: The action "sync" does not declare the error code "E2". Did you mean "E1"?`},
+		},
 		"thresholds": {
 			base + "threshold \"t\" { metric = \"error_rates\" }\nthreshold \"u\" {\n  metric = \"error_rate\"\n  max = 5\n  window = \"24h\"\n}\n",
 			[]string{

@@ -180,7 +180,8 @@ func (b *builder) pluginValue(expr hcl.Expression, a sdk.Attribute) (document js
 	if a.Sensitive {
 		b.plan.Secrets = append(b.plan.Secrets, leaves(value)...)
 	}
-	value, _ = value.UnmarkDeep()
+	value, hidden := b.unmark(value)
+	b.plan.Secrets = append(b.plan.Secrets, hidden...)
 	value, err = convert.Convert(value, t)
 	if err != nil {
 		b.errorf(expr.Range(), "Wrong type of value", fmt.Sprintf("%s must be %s: %s.", a.Name, t.FriendlyName(), mismatch(err)))
@@ -252,7 +253,8 @@ func (b *builder) overrides(expr hcl.Expression, target *Plugin, extra map[strin
 	if !ok || value.IsNull() {
 		return nil
 	}
-	unmarked, _ := value.UnmarkDeep()
+	unmarked, hidden := b.unmark(value)
+	b.plan.Secrets = append(b.plan.Secrets, hidden...)
 	if !unmarked.IsWhollyKnown() {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
@@ -87,7 +88,7 @@ func (b *builder) eval(expr hcl.Expression, want cty.Type, extra map[string]cty.
 	if expr == nil {
 		return cty.NullVal(want), true
 	}
-	if diags := b.undeclared(expr, extra); diags.HasErrors() {
+	if diags := b.undeclared(expr.Variables(), extra); diags.HasErrors() {
 		b.diags = b.diags.Extend(diags)
 		return cty.UnknownVal(want), false
 	}
@@ -111,9 +112,9 @@ func (b *builder) eval(expr hcl.Expression, want cty.Type, extra map[string]cty.
 
 // undeclared finds references to blocks that the suite does not have. HCL
 // itself would only say that an object has no such attribute.
-func (b *builder) undeclared(expr hcl.Expression, extra map[string]cty.Value) hcl.Diagnostics {
+func (b *builder) undeclared(references []hcl.Traversal, extra map[string]cty.Value) hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, traversal := range expr.Variables() {
+	for _, traversal := range references {
 		root := traversal.RootName()
 		if _, local := extra[root]; local || len(traversal) < 2 {
 			continue
@@ -190,12 +191,16 @@ func (b *builder) reference(expr hcl.Expression, root string) (name string, ok b
 		return "", false
 	}
 	traversal, diags := hcl.AbsTraversalForExpr(expr)
+	// The JSON syntax has only strings, in which people write "${action.x}".
+	if inner, ok := strings.CutPrefix(b.source(expr), `"${`); ok {
+		traversal, diags = hclsyntax.ParseTraversalAbs([]byte(strings.TrimSuffix(inner, `}"`)), expr.Range().Filename, expr.Range().Start)
+	}
 	if diags.HasErrors() || len(traversal) != 2 || traversal.RootName() != root {
 		b.errorf(expr.Range(), "Not a reference", fmt.Sprintf("A reference such as %s.NAME is needed here, without quotes.", root))
 		return "", false
 	}
 	attr, isAttr := traversal[1].(hcl.TraverseAttr)
-	if diags := b.undeclared(expr, nil); diags.HasErrors() || !isAttr {
+	if diags := b.undeclared([]hcl.Traversal{traversal}, nil); diags.HasErrors() || !isAttr {
 		b.diags = b.diags.Extend(diags)
 		return "", false
 	}

@@ -44,7 +44,11 @@ func (b *builder) instances(spec *specfile.Vector) []instance {
 	if !ok {
 		return nil
 	}
-	value, _ = value.UnmarkDeep()
+	if value.IsMarked() {
+		b.errorf(spec.ForEach.Range(), "Sensitive for_each", "The keys of for_each become names of vectors, which are shown, "+
+			"but they come from a sensitive value. Take for_each from a value that is not sensitive.")
+		return nil
+	}
 	t := value.Type()
 	isSetOfText := t.IsSetType() && (t.ElementType() == cty.String || value.IsKnown() && value.LengthInt() == 0)
 	switch {
@@ -80,6 +84,12 @@ func (b *builder) vector(spec *specfile.Vector, in instance, suiteTags []string)
 		if spec.Action == nil {
 			b.errorf(spec.Range, "Missing required argument", "A vector needs the action that it tries: action = action.NAME.")
 		}
+		// What else is wrong with the vector is told at once.
+		b.eval(spec.Input, cty.DynamicPseudoType, in.extra)
+		b.expect(spec, in.extra)
+		for _, c := range spec.Checks {
+			b.condition(c, in.extra)
+		}
 		return nil
 	}
 	v := &Vector{Name: in.name, Action: b.actionOf[name], Range: spec.Range}
@@ -90,6 +100,7 @@ func (b *builder) vector(spec *specfile.Vector, in instance, suiteTags []string)
 	v.Tags = append(append([]string{}, suiteTags...), b.texts(spec.Tags, in.extra)...)
 	v.Overrides = b.overrides(spec.With, v.Action.Target, in.extra)
 	v.Expect = b.expect(spec, in.extra)
+	b.checkExpectedCode(spec, v)
 	b.input(spec, v, in.extra)
 	for _, c := range spec.Checks {
 		v.Conditions = append(v.Conditions, b.condition(c, in.extra))
@@ -103,7 +114,7 @@ func (b *builder) input(spec *specfile.Vector, v *Vector, extra map[string]cty.V
 	if !ok {
 		return
 	}
-	value, _ = value.UnmarkDeep()
+	value, v.Sensitive = b.unmark(value)
 	if !value.IsWhollyKnown() {
 		return
 	}
@@ -126,10 +137,24 @@ func (b *builder) input(spec *specfile.Vector, v *Vector, extra map[string]cty.V
 	v.Input = document
 	if len(v.Action.Sensitive) > 0 {
 		if decoded, err := schema.Decode(document); err == nil {
-			_, v.Sensitive = redact.Mask(decoded, v.Action.Sensitive)
+			_, hidden := redact.Mask(decoded, v.Action.Sensitive)
+			v.Sensitive = append(v.Sensitive, hidden...)
 		}
 	}
 	b.checkInput(at, v)
+}
+
+// unmark answers a value without its marks, and the texts of what was
+// sensitive in it.
+func (b *builder) unmark(value cty.Value) (cty.Value, []string) {
+	unmarked, marked := value.UnmarkDeepWithPaths()
+	var hidden []string
+	for _, at := range marked {
+		if part, err := at.Path.Apply(unmarked); err == nil {
+			hidden = append(hidden, leaves(part)...)
+		}
+	}
+	return unmarked, hidden
 }
 
 // checkInput refuses input that breaks the action's schema, but from vectors
@@ -170,9 +195,26 @@ func (b *builder) expect(spec *specfile.Vector, extra map[string]cty.Value) chec
 	return e
 }
 
+// checkExpectedCode warns of an error code that the action does not declare:
+// most are typos, some are there to see an undeclared code answered.
+func (b *builder) checkExpectedCode(spec *specfile.Vector, v *Vector) {
+	codes := v.Action.Codes()
+	if v.Expect.ErrorCode == "" || len(codes) == 0 || slices.Contains(codes, v.Expect.ErrorCode) {
+		return
+	}
+	at := spec.Expect.ErrorCode.Range()
+	b.diags = b.diags.Append(&hcl.Diagnostic{
+		Severity: hcl.DiagWarning,
+		Summary:  "Error code is not declared",
+		Detail:   fmt.Sprintf("The action %q does not declare the error code %q.%s", v.Action.Name, v.Expect.ErrorCode, suggestion(v.Expect.ErrorCode, codes, "")),
+		Subject:  &at,
+	})
+}
+
 func (b *builder) expectedOutput(expr hcl.Expression, extra map[string]cty.Value) (any, bool) {
 	value, ok := b.eval(expr, cty.DynamicPseudoType, extra)
-	value, _ = value.UnmarkDeep()
+	value, hidden := b.unmark(value)
+	b.plan.Secrets = append(b.plan.Secrets, hidden...)
 	if !ok || !value.IsWhollyKnown() {
 		return nil, false
 	}

@@ -1,0 +1,207 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The benchmarks' suite and tenant: every tenth execution fails, and all four
+// plugins, classification and audit are on.
+const (
+	benchVectors  = 10000
+	benchParallel = 32
+	benchAction   = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+)
+
+const benchSpec = `
+suite { parallel = %[1]d }
+plugin "auth" {
+  token_url     = "%[2]s/api/v2/oauth/token"
+  client_id     = "bench"
+  client_secret = "bench-secret"
+}
+plugin "cxone" {
+  auth        = plugin.auth
+  base_url    = "%[2]s"
+  environment = "test"
+}
+plugin "webhook" {
+  url         = "%[2]s/hook"
+  allow_cidrs = ["127.0.0.0/8"]
+}
+plugin "audit" {}
+action "bench" {
+  id    = "%[3]s"
+  input = object({ n = number })
+  error "UPSTREAM_TIMEOUT" {
+    message  = "The service did not respond"
+    category = "timeout"
+  }
+}
+vector "ok" {
+  for_each = { for n in jsondecode(file("numbers.json")) : format("%%05d", n) => n if n %% 10 != 0 }
+  action   = action.bench
+  input    = { n = each.value }
+}
+vector "failing" {
+  for_each = { for n in jsondecode(file("numbers.json")) : format("%%05d", n) => n if n %% 10 == 0 }
+  action   = action.bench
+  input    = { n = each.value }
+  expect {
+    status         = "FAILED"
+    classification = "EXTERNAL_DEPENDENCY_OUTAGE"
+  }
+}
+`
+
+// instantTenant answers at once. Sessions of inputs that divide by ten fail.
+type instantTenant struct {
+	first    atomic.Int64 // when the first request came, in ns since the epoch
+	requests atomic.Int64
+	sessions atomic.Int64
+}
+
+var (
+	completedSession = []byte(`{"status":"COMPLETED","executionDuration":1,"result":{"ok":true},"trace":[{"stepId":"s1","stepName":"call","timestamp":"2026-01-02T03:04:05Z","input":{},"output":{}}]}`)
+	failedSession    = []byte(`{"status":"FAILED","executionDuration":1,"result":{"message":"connect ECONNREFUSED 10.0.0.1:443"},"trace":[{"stepId":"s1","stepName":"call","timestamp":"2026-01-02T03:04:05Z","input":{},"error":{"message":"connect ECONNREFUSED 10.0.0.1:443","stack":"Error: connect ECONNREFUSED 10.0.0.1:443\n    at TCPConnectWrap.afterConnect"}}]}`)
+)
+
+func (t *instantTenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t.first.CompareAndSwap(0, time.Now().UnixNano())
+	switch {
+	case r.URL.Path == "/hook":
+		_, _ = io.Copy(io.Discard, r.Body)
+	case strings.HasSuffix(r.URL.Path, "/oauth/token"):
+		fmt.Fprint(w, `{"access_token":"bench-token","expires_in":3600,"token_type":"Bearer"}`)
+	case strings.HasSuffix(r.URL.Path, "/debug"):
+		t.requests.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		state := "c"
+		if i := bytes.Index(body, []byte(`"n":`)); i >= 0 && bytes.HasSuffix(bytes.TrimRight(body[:i+4+bytes.IndexAny(body[i+4:], ",}")], " "), []byte("0")) {
+			state = "f"
+		}
+		fmt.Fprintf(w, `{"sessionId":"%s-%d"}`, state, t.sessions.Add(1))
+	default:
+		t.requests.Add(1)
+		if strings.Contains(r.URL.Path, "/f-") {
+			_, _ = w.Write(failedSession)
+		} else {
+			_, _ = w.Write(completedSession)
+		}
+	}
+}
+
+// bareClient makes the tenant requests of the suite with nothing around them.
+func bareClient(b *testing.B, url string) time.Duration {
+	b.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchParallel}}
+	do := func(method, path string, body io.Reader) []byte {
+		request, err := http.NewRequest(method, url+path, body)
+		if err != nil {
+			b.Error(err)
+			return nil
+		}
+		request.Header.Set("Authorization", "Bearer bench-token")
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("x-nice-workspace-id", "test")
+		response, err := client.Do(request)
+		if err != nil {
+			b.Error(err)
+			return nil
+		}
+		defer response.Body.Close()
+		answer, err := io.ReadAll(response.Body)
+		if err != nil {
+			b.Error(err)
+		}
+		return answer
+	}
+	next := make(chan int)
+	var workers sync.WaitGroup
+	started := time.Now()
+	for range benchParallel {
+		workers.Go(func() {
+			for n := range next {
+				body := fmt.Sprintf(`{"inputParameters":{"n":%d},"trace":true,"versionConstraint":"strict"}`, n)
+				var session struct{ SessionID string }
+				_ = json.Unmarshal(do("POST", "/api/v2/data-actions/"+benchAction+"/debug", strings.NewReader(body)), &session)
+				var end struct{ Status string }
+				_ = json.Unmarshal(do("GET", "/api/v2/data-actions/"+benchAction+"/debug-sessions/"+session.SessionID, nil), &end)
+				if end.Status == "" {
+					b.Error("no status")
+				}
+			}
+		})
+	}
+	for n := range benchVectors {
+		next <- n
+	}
+	close(next)
+	workers.Wait()
+	return time.Since(started)
+}
+
+// BenchmarkRun runs 10,000 vectors through the built binary and the same
+// tenant requests through a bare client, in turn, and gives the ratio.
+func BenchmarkRun(b *testing.B) {
+	binary := filepath.Join(b.TempDir(), "assay")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/assay").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	for b.Loop() {
+		tenant := &instantTenant{}
+		server := httptest.NewServer(tenant)
+		dir := b.TempDir()
+		spec := fmt.Sprintf(benchSpec, benchParallel, server.URL, benchAction)
+		numbers := make([]int, benchVectors)
+		for n := range numbers {
+			numbers[n] = n
+		}
+		list, err := json.Marshal(numbers)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "numbers.json"), list, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "bench.assay.hcl"), []byte(spec), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		bare := bareClient(b, server.URL)
+		tenant.first.Store(0)
+		tenant.requests.Store(0)
+		command := exec.Command(binary, "run", dir, "--report", "json="+filepath.Join(dir, "result.json"))
+		var output bytes.Buffer
+		command.Stdout, command.Stderr = &output, &output
+		started := time.Now()
+		if err := command.Run(); err != nil {
+			b.Fatalf("%v\n%s", err, tail(output.String()))
+		}
+		took := time.Since(started)
+		if n := tenant.requests.Load(); n != 2*benchVectors {
+			b.Fatalf("the tenant saw %d requests, want %d", n, 2*benchVectors)
+		}
+		usage := command.ProcessState.SysUsage().(*syscall.Rusage)
+		b.ReportMetric(took.Seconds()/bare.Seconds(), "ratio")
+		b.ReportMetric(bare.Seconds(), "bare-s")
+		b.ReportMetric(took.Seconds(), "assay-s")
+		b.ReportMetric(float64(time.Unix(0, tenant.first.Load()).Sub(started).Milliseconds()), "first-request-ms")
+		b.ReportMetric(float64(usage.Maxrss)/1024, "peak-MB")
+		server.Close()
+	}
+}
+
+func tail(s string) string { return s[max(0, len(s)-2000):] }

@@ -1,0 +1,82 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	savedBlock   = regexp.MustCompile("(?s)Save this as `([^`]+)`.*?```hcl\n(.*?)```")
+	consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+	// What differs from run to run.
+	volatile = []struct {
+		pattern *regexp.Regexp
+		stands  string
+	}{
+		{regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`), "TIME"},
+		{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+	}
+)
+
+func steady(text string) string {
+	for _, v := range volatile {
+		text = v.pattern.ReplaceAllString(text, v.stands)
+	}
+	return text
+}
+
+// TestReadmeTour types what the README's tour types, and sees what it shows.
+func TestReadmeTour(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	saved := savedBlock.FindAllSubmatch(readme, -1)
+	if len(saved) == 0 {
+		t.Fatal("the README has nothing to save")
+	}
+	for _, s := range saved {
+		path := filepath.Join(dir, string(s[1]))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, s[2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := 0
+	for _, block := range consoleBlock.FindAllSubmatch(readme, -1) {
+		if !bytes.HasPrefix(block[1], []byte("$ ")) {
+			continue // commands without output; CI runs them
+		}
+		shown++
+		var commands []string
+		for line := range strings.Lines(string(block[1])) {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				// The prompt is echoed without touching $?, which a command may print.
+				commands = append(commands, "status=$?; echo "+quote("$ "+strings.TrimSuffix(command, "\n"))+"; (exit $status)\n"+command)
+			}
+		}
+		shell := exec.Command("sh", "-c", "exec 2>&1\n"+strings.Join(commands, ""))
+		shell.Dir, shell.Env = dir, environment(dir, shortTemp(t))
+		got, _ := shell.CombinedOutput() // some commands are there to fail
+		if diff := cmp.Diff(steady(string(block[1])), steady(string(got))); diff != "" {
+			t.Errorf("the README shows otherwise (-README +now):\n%s", diff)
+		}
+	}
+	if shown < 4 {
+		t.Errorf("only %d console blocks were run", shown)
+	}
+}
+
+// quote makes a shell word of a text.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
