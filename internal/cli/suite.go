@@ -48,7 +48,7 @@ func (s *suite) launch(host *pluginhost.Host) {
 	for _, p := range s.spec.Plugins {
 		s.processes[p.Name] = host.Launch(p.Name, p.Source)
 	}
-	if s.spec.Classifier != nil && s.spec.Classifier.Script != nil {
+	if s.spec.Classifier != nil && s.spec.Classifier.Script != nil || s.spec.Hooks != nil {
 		s.processes[hookPlugin] = host.Launch(hookPlugin, "builtin/"+hookPlugin)
 	}
 }
@@ -105,7 +105,7 @@ func (s *suite) build(ctx context.Context, options plan.Options) hcl.Diagnostics
 // a plugin could not be asked.
 func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, error) {
 	plugins := s.plan.Plugins
-	if s.processes[hookPlugin] != nil && s.plan.ClassifyScript != "" {
+	if s.processes[hookPlugin] != nil && s.plan.Scripted() {
 		hook, err := s.hook(seed)
 		if err != nil {
 			return nil, err
@@ -152,11 +152,22 @@ func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, er
 
 // hook is the plugin block that the spec does not have to write.
 func (s *suite) hook(seed uint64) (*plan.Plugin, error) {
-	attributes, err := json.Marshal(map[string]any{"classifier": s.plan.ClassifyScript, "seed": seed})
+	attributes, err := json.Marshal(map[string]any{
+		"classifier": s.plan.ClassifyScript, "hooks": s.plan.HooksScript, "seed": seed,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &plan.Plugin{Name: hookPlugin, Attributes: attributes, Range: s.spec.Classifier.Range}, nil
+	hook := &plan.Plugin{Name: hookPlugin, Attributes: attributes}
+	if s.spec.Classifier != nil {
+		hook.Range = s.spec.Classifier.Range
+		hook.SetRange("classifier", s.spec.Classifier.Script)
+	}
+	if s.spec.Hooks != nil {
+		hook.Range = s.spec.Hooks.Range
+		hook.SetRange("hooks", s.spec.Hooks.Script)
+	}
+	return hook, nil
 }
 
 // pollPolicy fills in what a target did not say.
@@ -209,8 +220,8 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 		FailFast:   around.failFast,
 		OnFailFast: around.stopAll,
 	}
-	if s.plan.ClassifyScript != "" {
-		r.Classify = s.classifier(around.seed)
+	if s.plan.Scripted() {
+		r.Hook = s.callHook(around.seed)
 	}
 	outcome := r.Run(ctx, stop)
 	sinks, err := fanout.Close(ctx)
@@ -272,12 +283,12 @@ func (s *suite) tokens(auth string, redactor *redact.Redactor) *invoke.Tokens {
 	return invoke.NewTokens(fetch, func(token string) { redactor.Add(token) })
 }
 
-func (s *suite) classifier(seed uint64) func(context.Context, json.RawMessage) (json.RawMessage, error) {
+func (s *suite) callHook(seed uint64) func(context.Context, string, json.RawMessage) (json.RawMessage, error) {
 	stack := invoke.New(hookPlugin, invoke.Policy{}, seed)
 	s.stacks[hookPlugin] = stack
-	return func(ctx context.Context, failure json.RawMessage) (answer json.RawMessage, err error) {
+	return func(ctx context.Context, name string, document json.RawMessage) (answer json.RawMessage, err error) {
 		err = stack.Do(ctx, invoke.Call, func(ctx context.Context) (err error) {
-			answer, err = s.clients[hookPlugin].Call(ctx, "classify", failure)
+			answer, err = s.clients[hookPlugin].Call(ctx, name, document)
 			return err
 		})
 		return answer, err
@@ -289,7 +300,7 @@ func (s *suite) operations() []result.Operation {
 	for _, p := range s.plan.Plugins {
 		all = append(all, s.stacks[p.Name].Operations()...)
 	}
-	if hook := s.stacks[hookPlugin]; hook != nil && s.plan.ClassifyScript != "" {
+	if hook := s.stacks[hookPlugin]; hook != nil && s.plan.Scripted() {
 		all = append(all, hook.Operations()...)
 	}
 	for i := range all {

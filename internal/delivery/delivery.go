@@ -96,23 +96,40 @@ func (f *Fanout) Batch() int {
 	return batch
 }
 
+// Outgoing is an event on its way out.
+type Outgoing struct {
+	Event sdk.Event
+	// Queued is what queued sinks get of it; nil: nothing.
+	Queued *sdk.Event
+}
+
 // Record delivers events to the required sinks, then queues them for the
 // others. An error means that a required sink does not hold all of them; then
 // nothing was queued.
-func (f *Fanout) Record(ctx context.Context, events []sdk.Event) error {
-	if err := f.record(ctx, events); err != nil {
+func (f *Fanout) Record(ctx context.Context, events []Outgoing) error {
+	required := make([]sdk.Event, len(events))
+	for i := range events {
+		required[i] = events[i].Event
+	}
+	if err := f.record(ctx, required); err != nil {
 		return err
 	}
 	for _, q := range f.queues {
 		for _, event := range events {
-			select {
-			case q.waiting <- event:
-			default: // the run does not wait for a slow receiver
-				f.lose(ctx, q.sink, event, fmt.Errorf("more than %d events were waiting", queueLength))
+			if event.Queued != nil {
+				f.enqueue(ctx, q, *event.Queued)
 			}
 		}
 	}
 	return nil
+}
+
+func (f *Fanout) enqueue(ctx context.Context, q *queue, event sdk.Event) {
+	select {
+	case q.waiting <- event:
+	default: // the run does not wait for a slow receiver
+		f.lose(ctx, q.sink, event, fmt.Errorf("more than %d events were waiting", queueLength))
+	}
 }
 
 func (f *Fanout) record(ctx context.Context, events []sdk.Event) error {

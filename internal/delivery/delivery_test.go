@@ -55,10 +55,11 @@ func webhook(r *receiver) Sink {
 	return Sink{Name: "webhook", Traits: sdk.SinkTraits{Queued: true}, Deliver: r.deliver, Stack: invoke.New("webhook", invoke.Policy{}, 1)}
 }
 
-func sessions(n int) []sdk.Event {
-	events := make([]sdk.Event, n)
+func sessions(n int) []Outgoing {
+	events := make([]Outgoing, n)
 	for i := range events {
-		events[i] = sdk.Event{ID: fmt.Sprint(i), Type: sdk.EventSession}
+		event := sdk.Event{ID: fmt.Sprint(i), Type: sdk.EventSession}
+		events[i] = Outgoing{Event: event, Queued: &event}
 	}
 	return events
 }
@@ -83,6 +84,19 @@ func TestEveryEventReachesEverySink(t *testing.T) {
 		}
 		if len(a.events) != 3 || len(w.events) != 3 {
 			t.Errorf("audit got %d, webhook %d", len(a.events), len(w.events))
+		}
+	})
+}
+
+func TestADroppedEventIsRecordedAndNotQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, w := &receiver{}, &receiver{}
+		f := New(t.Context(), []Sink{audit(a), webhook(w)})
+		if err := f.Record(t.Context(), []Outgoing{{Event: sdk.Event{ID: "1"}}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Close(t.Context()); err != nil || len(a.events) != 1 || len(w.events) != 0 {
+			t.Errorf("error %v, audit got %d, webhook %d", err, len(a.events), len(w.events))
 		}
 	})
 }

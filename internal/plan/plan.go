@@ -46,6 +46,9 @@ type Plan struct {
 	Secrets []string
 }
 
+// Scripted reports whether the suite has Lua scripts to run.
+func (p *Plan) Scripted() bool { return p.ClassifyScript != "" || p.HooksScript != "" }
+
 // Plugin is a plugin block, evaluated.
 type Plugin struct {
 	Name        string
@@ -62,6 +65,17 @@ type Plugin struct {
 // Is reports whether the plugin is of a kind.
 func (p *Plugin) Is(kind sdk.Kind) bool {
 	return slices.Contains(p.Description.Kinds, kind)
+}
+
+// SetRange says where the spec sets an attribute.
+func (p *Plugin) SetRange(attribute string, expr hcl.Expression) {
+	if expr == nil {
+		return
+	}
+	if p.ranges == nil {
+		p.ranges = map[string]hcl.Range{}
+	}
+	p.ranges[attribute] = expr.Range()
 }
 
 // Diagnostics points problems that the plugin itself found at the attributes

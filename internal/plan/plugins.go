@@ -59,10 +59,9 @@ func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
 		Source:      spec.Source,
 		Description: description,
 		Range:       spec.Range,
-		ranges:      make(map[string]hcl.Range, len(spec.Attributes)),
 	}
 	for name, attribute := range spec.Attributes {
-		p.ranges[name] = attribute.Expr.Range()
+		p.SetRange(name, attribute.Expr)
 	}
 	p.Policy = b.policy(spec)
 	p.Attributes = b.pluginAttributes(spec, description.Schema)

@@ -24,6 +24,34 @@ func Mask(document any, paths []string) (masked any, hidden []string) {
 	return mask(document, split, &hidden), hidden
 }
 
+// Unmask puts the original's values back where a mask still stands in a
+// document that somebody may have changed otherwise.
+func Unmask(document, original any) any {
+	switch document := document.(type) {
+	case string:
+		if document == Masked && original != nil {
+			return original
+		}
+		return document
+	case map[string]any:
+		from, _ := original.(map[string]any)
+		for name, member := range document {
+			document[name] = Unmask(member, from[name])
+		}
+		return document
+	case []any:
+		from, _ := original.([]any)
+		for i := range document {
+			if i < len(from) {
+				document[i] = Unmask(document[i], from[i])
+			}
+		}
+		return document
+	default:
+		return document
+	}
+}
+
 func mask(document any, paths [][]string, hidden *[]string) any {
 	for _, path := range paths {
 		if len(path) == 0 {

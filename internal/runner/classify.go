@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 // classify asks the suite's script first, then its rules, then the built-in
 // rules; the first that has something to say decides.
 func (r *Runner) classify(ctx context.Context, v *plan.Vector, execution *result.Execution) (result.Classification, error) {
-	if r.Classify != nil {
+	if r.Plan.ClassifyScript != "" {
 		classification, decided, err := r.askScript(ctx, v, execution)
 		if err != nil {
 			return result.Classification{}, &stageError{stage: "classifier script " + r.Plan.ClassifyScript, err: err}
@@ -72,11 +71,15 @@ type scriptAction struct {
 	Errors []string `json:"errors"`
 }
 
+func scriptActionOf(a *plan.Action) scriptAction {
+	return scriptAction{ID: a.ID, Name: a.DisplayName, Errors: a.Codes()}
+}
+
 func (r *Runner) askScript(ctx context.Context, v *plan.Vector, execution *result.Execution) (c result.Classification, decided bool, err error) {
 	trace, failing := scriptSteps(execution.Trace)
 	document, err := json.Marshal(scriptFailure{
 		Vector:      v.Name,
-		Action:      scriptAction{ID: v.Action.ID, Name: v.Action.DisplayName, Errors: v.Action.Codes()},
+		Action:      scriptActionOf(v.Action),
 		Status:      execution.Status,
 		DurationMS:  execution.DurationMS,
 		Error:       execution.Error,
@@ -87,12 +90,9 @@ func (r *Runner) askScript(ctx context.Context, v *plan.Vector, execution *resul
 		return c, false, err
 	}
 	// Scripts see failures as sinks do: without secrets and sensitive values.
-	answer, err := r.Classify(ctx, r.Redactor.With(v.Sensitive).JSON(document))
-	if err != nil || len(answer) == 0 || bytes.Equal(answer, []byte("null")) {
+	decided, err = r.ask(ctx, "classify", r.Redactor.With(v.Sensitive).JSON(document), &c)
+	if err != nil || !decided {
 		return c, false, err
-	}
-	if err := json.Unmarshal(answer, &c); err != nil {
-		return c, false, fmt.Errorf("its answer is not understood: %w", err)
 	}
 	c.Class = result.Categories[c.Category]
 	if c.Class == "" {

@@ -12,10 +12,11 @@ import (
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-// event tells sinks of a vector. It holds no input: only its hash.
-func (r *Runner) event(v *plan.Vector, out *result.Vector, failure error, view redact.View) *sdk.Event {
+// event tells sinks of a vector, from its redacted result. It holds no input:
+// only its hash.
+func (r *Runner) event(v *plan.Vector, out *result.Vector, failure error, view redact.View) sdk.Event {
 	execution := out.Execution
-	event := &sdk.Event{
+	event := sdk.Event{
 		ID:         uuid.NewString(),
 		Type:       eventType(execution),
 		Time:       time.Now().UTC(),
@@ -33,9 +34,9 @@ func (r *Runner) event(v *plan.Vector, out *result.Vector, failure error, view r
 	}
 	if c := out.Classification; c != nil {
 		event.Classification = &sdk.Classification{
-			Class: c.Class, Category: c.Category, Confidence: c.Confidence, Reason: view.String(c.Reason), Source: c.Source,
+			Class: c.Class, Category: c.Category, Confidence: c.Confidence, Reason: c.Reason, Source: c.Source,
 		}
-		event.Correlation = correlation(execution, view)
+		event.Correlation = correlation(execution)
 	}
 	if failure != nil {
 		event.Error = eventError(failure, view)
@@ -54,16 +55,16 @@ func eventType(e *result.Execution) sdk.EventType {
 	}
 }
 
-func correlation(e *result.Execution, view redact.View) *sdk.Correlation {
+func correlation(e *result.Execution) *sdk.Correlation {
 	c := &sdk.Correlation{}
 	if e.Error != nil {
-		c.RawError, c.StackTrace = view.String(e.Error.Message), view.String(e.Error.Stack)
+		c.RawError, c.StackTrace = e.Error.Message, e.Error.Stack
 	}
 	if step := e.FailingStep(); step != nil {
 		c.FailingStepID, c.FailingStepName, c.Timestamp = step.ID, step.Name, step.Timestamp
-		c.RawError = view.String(step.Error.Message)
+		c.RawError = step.Error.Message
 		if step.Error.Stack != "" {
-			c.StackTrace = view.String(step.Error.Stack)
+			c.StackTrace = step.Error.Stack
 		}
 	}
 	return c
@@ -105,8 +106,5 @@ func redactVector(v *result.Vector, view redact.View) {
 	for i := range v.Checks {
 		c := &v.Checks[i]
 		c.Expected, c.Actual, c.Message = view.String(c.Expected), view.String(c.Actual), view.String(c.Message)
-	}
-	if v.Error != nil {
-		v.Error.Detail = view.String(v.Error.Detail)
 	}
 }

@@ -55,8 +55,9 @@ type Runner struct {
 	Plan    *plan.Plan
 	RunID   string
 	Targets map[string]*Target // by plugin name
-	// Classify runs the suite's classifier script; nil where it has none.
-	Classify func(ctx context.Context, failure json.RawMessage) (json.RawMessage, error)
+	// Hook runs a function of the suite's scripts on a document, and answers
+	// null where it is not defined; nil where the suite has no scripts.
+	Hook     func(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error)
 	Delivery *delivery.Fanout
 	Redactor *redact.Redactor
 	Listener Listener

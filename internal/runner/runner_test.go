@@ -365,7 +365,7 @@ func TestTheScriptIsAskedFirstThenRulesThenBuiltin(t *testing.T) {
 				b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing(message), nil }}, 1)
 				b.Plan.ClassifyScript = "classify.lua"
 				var asked string
-				b.Classify = func(_ context.Context, failure json.RawMessage) (json.RawMessage, error) {
+				b.Hook = func(_ context.Context, _ string, failure json.RawMessage) (json.RawMessage, error) {
 					asked = string(failure)
 					return json.RawMessage(test.answer), nil
 				}
@@ -385,7 +385,7 @@ func TestAScriptThatFailsIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing("x"), nil }}, 1)
 		b.Plan.ClassifyScript = "classify.lua"
-		b.Classify = func(context.Context, json.RawMessage) (json.RawMessage, error) {
+		b.Hook = func(context.Context, string, json.RawMessage) (json.RawMessage, error) {
 			return nil, &sdk.Error{Kind: sdk.Invalid, Message: "classify.lua:3: boom"}
 		}
 		b.run(t)
@@ -566,3 +566,80 @@ type crashed struct{}
 
 func (crashed) Error() string   { return "plugin died" }
 func (crashed) Summary() string { return "Plugin crashed" }
+
+// scripts answers hooks with what a test writes.
+func scripts(b *bench, answers map[string]string) *map[string]string {
+	b.Plan.HooksScript = "hooks.lua"
+	asked := map[string]string{}
+	b.Hook = func(_ context.Context, name string, document json.RawMessage) (json.RawMessage, error) {
+		asked[name] = string(document)
+		if answer, ok := answers[name]; ok {
+			return json.RawMessage(answer), nil
+		}
+		return json.RawMessage("null"), nil
+	}
+	return &asked
+}
+
+func TestBeforeVectorChangesTheInputAndSeesMasks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := newBench(t.Context(), p, 1)
+		b.Plan.Vectors[0].Action.Sensitive = []string{"pin"}
+		asked := scripts(b, map[string]string{"before_vector": `{"input":{"pin":"(sensitive)","b":7,"new":[1]}}`})
+		b.run(t)
+		if got := string(p.submits[0].Input); got != `{"b":7,"new":[1],"pin":"1234"}` {
+			t.Errorf("submitted %s", got)
+		}
+		if strings.Contains((*asked)["before_vector"], "1234") {
+			t.Errorf("the script was shown %s", (*asked)["before_vector"])
+		}
+	})
+}
+
+func TestAfterVectorAddsChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{}, 1)
+		asked := scripts(b, map[string]string{"after_vector": `[{"name":"fresh","pass":true},{"name":"cheap","pass":false,"message":"cost 1234"}]`})
+		b.run(t)
+		v := b.listener.vectors[0]
+		if v.Status != result.Fail || len(v.Checks) != 3 || v.Checks[2].Message != "cost (sensitive)" {
+			t.Errorf("got %s with %+v", v.Status, v.Checks)
+		}
+		if !strings.Contains((*asked)["after_vector"], `"status":"COMPLETED"`) {
+			t.Errorf("the script was shown %s", (*asked)["after_vector"])
+		}
+		if b.sink.events[0].Verdict != "fail" {
+			t.Errorf("the event tells %q", b.sink.events[0].Verdict)
+		}
+	})
+}
+
+func TestOnEventDropsAndRedactsForQueuedSinksOnly(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer string
+		queued int
+	}{"nothing to say": {"null", 1}, "dropped": {"false", 0}, "redacted": {`{"id":"other","type":"x","vector":"hidden"}`, 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t.Context(), &platform{}, 1)
+				queued := &sink{}
+				_, _ = b.Delivery.Close(t.Context())
+				b.Delivery = delivery.New(t.Context(), []delivery.Sink{
+					{Name: "audit", Deliver: b.sink.deliver, Stack: invoke.New("audit", invoke.Policy{}, 1)},
+					{Name: "webhook", Traits: sdk.SinkTraits{Queued: true}, Deliver: queued.deliver, Stack: invoke.New("webhook", invoke.Policy{}, 1)},
+				})
+				scripts(b, map[string]string{"on_event": test.answer})
+				b.run(t)
+				if len(b.sink.events) != 1 || b.sink.events[0].Vector != "v0" || len(queued.events) != test.queued {
+					t.Fatalf("audit got %+v, webhook %+v", b.sink.events, queued.events)
+				}
+				if name == "redacted" {
+					if e := queued.events[0]; e.Vector != "hidden" || e.ID != b.sink.events[0].ID || e.Type != sdk.EventSession {
+						t.Errorf("the webhook got %+v", e)
+					}
+				}
+			})
+		})
+	}
+}

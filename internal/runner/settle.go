@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/assay-cx/assay/internal/delivery"
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -62,7 +63,7 @@ func (s *settler) another() (attempt, bool) {
 }
 
 func (s *settler) settle(ctx context.Context, batch []attempt) {
-	events := make([]sdk.Event, 0, len(batch))
+	events := make([]delivery.Outgoing, 0, len(batch))
 	for _, a := range batch {
 		if a.event != nil {
 			events = append(events, *a.event)

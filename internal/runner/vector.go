@@ -11,8 +11,10 @@ import (
 	"github.com/gowebpki/jcs"
 
 	"github.com/assay-cx/assay/internal/check"
+	"github.com/assay-cx/assay/internal/delivery"
 	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -21,7 +23,7 @@ import (
 // one that was skipped.
 type attempt struct {
 	vector result.Vector
-	event  *sdk.Event
+	event  *delivery.Outgoing
 }
 
 // try takes one vector from submit to verdict.
@@ -34,22 +36,39 @@ func (r *Runner) try(ctx context.Context, v *plan.Vector) attempt {
 	if err == nil {
 		err = r.judge(ctx, v, &out)
 	}
-	if err != nil {
-		out.Status = result.Errored
-		out.Error = explain(err)
-	}
 	out.DurationMS = time.Since(started).Milliseconds()
 	view := r.Redactor.With(v.Sensitive)
-	event := r.event(v, &out, err, view)
 	redactVector(&out, view)
+	if err == nil {
+		err = r.afterVector(ctx, &out, view)
+	}
+	undecided(&out, err, view)
+	event := &delivery.Outgoing{Event: r.event(v, &out, err, view)}
+	if event.Queued, err = r.onEvent(ctx, event.Event); err != nil {
+		undecided(&out, err, view)
+	}
 	return attempt{vector: out, event: event}
+}
+
+// undecided makes a vector an error, if there is one.
+func undecided(out *result.Vector, err error, view redact.View) {
+	if err == nil {
+		return
+	}
+	out.Status = result.Errored
+	out.Error = explain(err)
+	out.Error.Detail = view.String(out.Error.Detail)
 }
 
 // execute submits the vector's input and polls until the end. The execution
 // is never nil; after an error it holds what is known.
 func (r *Runner) execute(ctx context.Context, v *plan.Vector) (*result.Execution, error) {
 	execution := &result.Execution{}
-	canonical, err := jcs.Transform(v.Input)
+	input, err := r.beforeVector(ctx, v)
+	if err != nil {
+		return execution, err
+	}
+	canonical, err := jcs.Transform(input)
 	if err != nil {
 		return execution, fmt.Errorf("input cannot be written as canonical JSON: %w", err)
 	}
