@@ -199,15 +199,25 @@ func (e *execution) refuse() error {
 
 // openReports starts every report before anything is sent: one that cannot be
 // written is told now.
-func (e *execution) openReports() (*report.Many, error) {
+func (e *execution) openReports() (many *report.Many, err error) {
 	console := io.Writer(e.process.stdout)
 	live := e.color(e.process)
 	var reports []report.Reporter
+	defer func() {
+		if err != nil {
+			report.Abandon(reports)
+		}
+	}()
+	taken := map[string]bool{}
 	for _, wanted := range e.reports {
 		format, path, ok := strings.Cut(wanted, "=")
 		if !ok || path == "" {
 			return nil, usageError("--report %s: write it as FORMAT=PATH, such as json=result.json", wanted)
 		}
+		if taken[path] {
+			return nil, usageError("--report %s: another report goes there already: give each a path of its own", wanted)
+		}
+		taken[path] = true
 		if path == "-" {
 			console, live = e.process.stderr, false
 		}
@@ -240,6 +250,7 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 		e.override(s.plan)
 		outcome, sinks, operations := s.run(ctx, stop, surroundings{
 			runID: run.RunID, seed: e.seed, redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
+			partial: len(e.tags) > 0 || e.only != "",
 		})
 		merge(&run, s.plan.Suite, outcome, sinks, operations)
 		s.close(ctx)
@@ -270,6 +281,7 @@ func merge(run *result.Run, suite string, o runner.Outcome, sinks []result.Sink,
 	run.Summary.Skipped += o.Summary.Skipped
 	run.Thresholds = append(run.Thresholds, o.Thresholds...)
 	run.Errors = append(run.Errors, o.Errors...)
+	run.Warnings = append(run.Warnings, o.Warnings...)
 	run.Operations = append(run.Operations, operations...)
 	for _, sink := range sinks {
 		sink.Suite = suite

@@ -198,6 +198,7 @@ type surroundings struct {
 	redactor *redact.Redactor
 	listener runner.Listener
 	failFast bool
+	partial  bool // a filter left vectors out
 	stopAll  func()
 }
 
@@ -218,6 +219,7 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 		Redactor:   around.redactor,
 		Listener:   around.listener,
 		FailFast:   around.failFast,
+		Partial:    around.partial,
 		OnFailFast: around.stopAll,
 	}
 	if s.plan.Scripted() {

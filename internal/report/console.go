@@ -99,6 +99,9 @@ func (c *Console) Close(run result.Run) error {
 	c.failures()
 	c.thresholds(run)
 	c.sinks(run)
+	for _, w := range run.Warnings {
+		c.printf("\n%s %s: %s\n", c.paint.status(result.Warn), w.Summary, w.Detail)
+	}
 	for _, e := range run.Errors {
 		c.printf("\n%s %s: %s\n", c.paint.status(result.Errored), e.Summary, e.Detail)
 	}

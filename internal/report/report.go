@@ -56,6 +56,15 @@ func Open(format, path string, stdout io.Writer) (Reporter, error) {
 	return &fileReport{Reporter: reporter, file: file, path: path}, nil
 }
 
+// Abandon drops reports of Open that will not be written.
+func Abandon(reporters []Reporter) {
+	for _, r := range reporters {
+		if f, ok := r.(*fileReport); ok {
+			_ = f.file.abandon() // nothing is lost but an empty file
+		}
+	}
+}
+
 // fileReport puts a finished report under its name.
 type fileReport struct {
 	Reporter

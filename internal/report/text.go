@@ -56,22 +56,28 @@ func checkLines(checks []result.Check) []string {
 		if c.Status < result.Fail {
 			continue
 		}
-		expected, actual := strings.Split(c.Expected, "\n"), strings.Split(c.Actual, "\n")
-		for i := range max(len(expected), len(actual)) {
-			row := [3]string{c.Name, at(expected, i), at(actual, i)}
-			if i > 0 {
-				row[0] = ""
-			}
-			rows = append(rows, row)
+		if c.Expected+c.Actual != "" {
+			rows = append(rows, checkRows(c)...)
 		}
 		if !strings.HasPrefix(c.Name, "expect.") {
 			notes = append(notes, c.Name+": "+c.Message)
 		}
 	}
 	if len(rows) == 1 {
-		return nil
+		return notes
 	}
 	return append(columns(rows), notes...)
+}
+
+// checkRows sets expected and actual side by side, line for line.
+func checkRows(c result.Check) [][3]string {
+	expected, actual := strings.Split(c.Expected, "\n"), strings.Split(c.Actual, "\n")
+	rows := make([][3]string, max(len(expected), len(actual)))
+	for i := range rows {
+		rows[i] = [3]string{"", at(expected, i), at(actual, i)}
+	}
+	rows[0][0] = c.Name
+	return rows
 }
 
 func at(lines []string, i int) string {

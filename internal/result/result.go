@@ -29,6 +29,8 @@ type Run struct {
 	Operations []Operation `json:"operations"`
 	// Errors are what kept the run from deciding, apart from any one vector.
 	Errors []Error `json:"errors,omitempty"`
+	// Warnings change no verdict.
+	Warnings []Error `json:"warnings,omitempty"`
 	// Interrupted says that somebody stopped the run before its end.
 	Interrupted bool `json:"interrupted,omitempty"`
 }

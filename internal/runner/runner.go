@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -62,6 +63,8 @@ type Runner struct {
 	Redactor *redact.Redactor
 	Listener Listener
 	FailFast bool
+	// Partial says that a filter left some of the suite's vectors out.
+	Partial bool
 	// OnFailFast tells other suites of the run to stop as well; may be nil.
 	OnFailFast func()
 }
@@ -71,6 +74,7 @@ type Outcome struct {
 	Summary    result.Summary
 	Thresholds []result.Threshold
 	Errors     []result.Error
+	Warnings   []result.Error
 	Status     result.Status
 }
 
@@ -101,6 +105,7 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) Outcome {
 			Detail:  "Not every vector was tried within " + r.Plan.Timeout.String() + ". Raise the timeout of the suite block or --timeout, or select fewer vectors.",
 		})
 	}
+	outcome.Warnings = r.unmatchedRules(outcome.Summary)
 	if len(outcome.Errors) > 0 {
 		outcome.Status = result.Errored
 	}
@@ -168,4 +173,20 @@ func (r *Runner) blank(v *plan.Vector, status result.Status) result.Vector {
 		Checks: []result.Check{},
 		Range:  v.Range,
 	}
+}
+
+// unmatchedRules warns of classifier rules that matched nothing, where every
+// vector of the suite was tried: they may be misspelled, or out of date.
+func (r *Runner) unmatchedRules(s result.Summary) []result.Error {
+	if r.Partial || s.Skipped+s.Errored > 0 {
+		return nil
+	}
+	var warnings []result.Error
+	for _, name := range r.Plan.Rules.Unmatched() {
+		warnings = append(warnings, result.Error{
+			Summary: "A classifier rule matched nothing",
+			Detail:  fmt.Sprintf("The rule %q of suite %s matched no failure of this run. Mend its match, or take it out.", name, r.Plan.Suite),
+		})
+	}
+	return warnings
 }
