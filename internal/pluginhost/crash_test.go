@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // isAlive is false for a zombie too: whoever inherits it reaps it.
-func isAlive(t testing.TB, pid int) bool {
+func isAlive(t *testing.T, pid int) bool {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if errors.Is(err, os.ErrNotExist) {
@@ -202,12 +203,33 @@ func TestCloseTakesGrandchildrenAlong(t *testing.T) {
 	waitForEnd(t, pid)
 }
 
+// A process that left the plugin's group is out of reach, but holds nothing up.
+func TestCloseDoesNotWaitForWhoKeepsThePipesOpen(t *testing.T) {
+	host := newHost(t)
+	client := launch(t, host)
+	pid := call[int](t, client, "escapee")
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	closeWithin(t, host, 2*time.Second)
+	if !isAlive(t, pid) {
+		t.Error("the process is gone: the test no longer tests what it says")
+	}
+}
+
+// By the lifeline or, where a plugin does not watch it, by the parent-death
+// signal.
 func TestPluginDiesWithItsHost(t *testing.T) {
+	for _, plugin := range []string{"helper", "unwatched"} {
+		t.Run(plugin, func(t *testing.T) { testDiesWithItsHost(t, plugin) })
+	}
+}
+
+func testDiesWithItsHost(t *testing.T, plugin string) {
+	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	host := exec.Command(executable, "host", "pid")
+	host := exec.Command(executable, "host", plugin)
 	host.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	stdout, err := host.StdoutPipe()
 	if err != nil {

@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/assay-cx/assay/internal/pluginhost"
+	"github.com/assay-cx/assay/plugins/pluginv1"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -40,6 +42,8 @@ func serve(name string, args []string) int {
 	case "silent":
 		time.Sleep(time.Minute)
 		return 0
+	case "unwatched":
+		_ = os.Unsetenv(pluginv1.LifelineEnv)
 	case "stubborn":
 		_ = sdk.Main(newHelper(), args, os.Stdout)
 		time.Sleep(time.Minute)
@@ -50,7 +54,7 @@ func serve(name string, args []string) int {
 
 func builtins() map[string]sdk.Plugin {
 	all := make(map[string]sdk.Plugin)
-	for _, name := range []string{"helper", "other", "exits", "babbles", "silent", "stubborn"} {
+	for _, name := range []string{"helper", "other", "exits", "babbles", "silent", "stubborn", "unwatched"} {
 		all[name] = newHelper()
 	}
 	return all
@@ -83,8 +87,9 @@ func (h *helper) Call(ctx context.Context, name string, document json.RawMessage
 			return nil, err
 		}
 		return json.Marshal(link)
-	case "child": // a process that keeps the plugin's pipes open
+	case "child", "escapee": // a process that keeps the plugin's pipes open
 		cmd := exec.Command("sleep", "60")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: name == "escapee"}
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Start(); err != nil {
 			return nil, err
@@ -115,47 +120,47 @@ func flood() error {
 	return err
 }
 
-func newHost(t testing.TB) *pluginhost.Host {
-	t.Helper()
-	return newLoggedHost(t, slog.New(slog.DiscardHandler))
+func newHost(tb testing.TB) *pluginhost.Host {
+	tb.Helper()
+	return newLoggedHost(tb, slog.New(slog.DiscardHandler))
 }
 
-func newLoggedHost(t testing.TB, logger *slog.Logger) *pluginhost.Host {
-	t.Helper()
-	host := pluginhost.New(options(t, logger))
-	t.Cleanup(func() {
+func newLoggedHost(tb testing.TB, logger *slog.Logger) *pluginhost.Host {
+	tb.Helper()
+	host := pluginhost.New(options(tb, logger))
+	tb.Cleanup(func() {
 		if err := host.Close(context.Background()); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return host
 }
 
-func options(t testing.TB, logger *slog.Logger) pluginhost.Options {
-	t.Helper()
+func options(tb testing.TB, logger *slog.Logger) pluginhost.Options {
+	tb.Helper()
 	executable, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return pluginhost.Options{Executable: executable, Builtins: builtins(), Environ: os.Environ(), Logger: logger}
 }
 
 // launch is a configured helper.
-func launch(t testing.TB, host *pluginhost.Host) *sdk.Client {
-	t.Helper()
-	client, err := host.Launch("helper", "builtin/helper").Client(t.Context())
+func launch(tb testing.TB, host *pluginhost.Host) *sdk.Client {
+	tb.Helper()
+	client, err := host.Launch("helper", "builtin/helper").Client(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if _, err := client.Configure(t.Context(), sdk.Config{Attributes: json.RawMessage(`{"greeting":"hi"}`)}); err != nil {
-		t.Fatal(err)
+	if _, err := client.Configure(tb.Context(), sdk.Config{Attributes: json.RawMessage(`{"greeting":"hi"}`)}); err != nil {
+		tb.Fatal(err)
 	}
 	return client
 }
 
 // beHost launches a plugin, says its process id on stdout, and waits to be
 // killed.
-func beHost(lifeline string) int {
+func beHost(plugin string) int {
 	executable, err := os.Executable()
 	if err != nil {
 		return 1
@@ -164,7 +169,7 @@ func beHost(lifeline string) int {
 		Executable: executable, Builtins: builtins(), Environ: os.Environ(), Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx := context.Background()
-	client, err := host.Launch("helper", "builtin/helper").Client(ctx)
+	client, err := host.Launch(plugin, "builtin/"+plugin).Client(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -173,7 +178,7 @@ func beHost(lifeline string) int {
 		fmt.Println(err)
 		return 1
 	}
-	pid, err := client.Call(ctx, lifeline, nil)
+	pid, err := client.Call(ctx, "pid", nil)
 	fmt.Println(string(pid), err)
 	time.Sleep(time.Minute)
 	return 0

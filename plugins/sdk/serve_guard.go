@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -69,10 +70,7 @@ func (g *guard) inOrder(operation string) error {
 // anything, a secret too.
 func panicked(operation string, value any) *Error {
 	failure := &Error{Kind: Internal, Sent: true, Message: fmt.Sprintf("the plugin panicked in %s; the stack is in its stderr", operation)}
-	var fault interface {
-		error
-		RuntimeError()
-	}
+	var fault runtime.Error
 	if err, ok := value.(error); ok && errors.As(err, &fault) {
 		failure.Detail = fault.Error()
 	}

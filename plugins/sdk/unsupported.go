@@ -9,6 +9,11 @@ import (
 // lack. Embed it in a target: it keeps compiling when Target grows.
 type UnsupportedTarget struct{}
 
+// Poll answers Unsupported, for a platform whose Submit answers at once.
+func (UnsupportedTarget) Poll(context.Context, PollRequest) (PollResult, error) {
+	return PollResult{}, unsupported("polling")
+}
+
 // Metrics answers Unsupported.
 func (UnsupportedTarget) Metrics(context.Context, MetricsRequest) (MetricsPage, error) {
 	return MetricsPage{}, unsupported("analytics")
