@@ -22,6 +22,7 @@ import (
 
 // process is what a command may see of the process it runs in.
 type process struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	stdoutTerminal bool
 	width          int // of the terminal, in columns; 78 where there is none
@@ -33,6 +34,7 @@ type process struct {
 // Main runs the command line and answers the process's exit status.
 func Main() int {
 	p := &process{
+		stdin:          os.Stdin,
 		stdout:         os.Stdout,
 		stderr:         os.Stderr,
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
@@ -129,7 +131,7 @@ Exit status:
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newVersion(p), newPlugin(p))
+	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newClassify(p), newVersion(p), newPlugin(p))
 	return root
 }
 

@@ -137,11 +137,11 @@ func planText(p *plan.Plan) string {
 		fmt.Fprintf(&b, "    action   action.%s%s\n", v.Action.Name, target)
 		input := "(known only in a run)"
 		if document := v.Display(); document != nil {
-			input = string(redactor.With(nil).JSON(document))
+			input = string(redactor.With(v.Sensitive).JSON(document))
 		}
 		fmt.Fprintf(&b, "    input    %s\n", input)
 		if len(v.Overrides) > 0 {
-			fmt.Fprintf(&b, "    with     %s\n", redactor.With(nil).JSON(v.Overrides))
+			fmt.Fprintf(&b, "    with     %s\n", redactor.With(v.Sensitive).JSON(v.Overrides))
 		}
 		expects := v.Expect.Status
 		if v.Expect.ErrorCode != "" {

@@ -112,6 +112,10 @@ func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, er
 		}
 		plugins = append(slices.Clone(plugins), hook)
 	}
+	return s.configurePlugins(ctx, plugins, s.listeners.Hosts())
+}
+
+func (s *suite) configurePlugins(ctx context.Context, plugins []*plan.Plugin, localHosts []string) (hcl.Diagnostics, error) {
 	s.clients = make(map[string]*sdk.Client, len(plugins))
 	s.policies = map[string]sdk.PollPolicy{}
 	answers := make([]sdk.Configured, len(plugins))
@@ -127,7 +131,7 @@ func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, er
 			answers[i], err = clients[i].Configure(ctx, sdk.Config{
 				Attributes: p.Attributes,
 				Workspace:  s.plan.Dir,
-				LocalHosts: s.listeners.Hosts(),
+				LocalHosts: localHosts,
 			})
 			var wrong *sdk.ConfigError
 			if errors.As(err, &wrong) {
@@ -148,6 +152,17 @@ func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, er
 		diags = diags.Extend(problems[i])
 	}
 	return diags, err
+}
+
+// configureHook starts the suite's scripts alone.
+func (s *suite) configureHook(ctx context.Context, host *pluginhost.Host) (hcl.Diagnostics, error) {
+	hook, err := s.hook(0)
+	if err != nil {
+		return nil, err
+	}
+	s.stacks = map[string]*invoke.Stack{}
+	s.processes = map[string]*pluginhost.Process{hookPlugin: host.Launch(hookPlugin, "builtin/"+hookPlugin)}
+	return s.configurePlugins(ctx, []*plan.Plugin{hook}, nil)
 }
 
 // hook is the plugin block that the spec does not have to write.
@@ -285,7 +300,7 @@ func (s *suite) tokens(auth string, redactor *redact.Redactor) *invoke.Tokens {
 	return invoke.NewTokens(fetch, func(token string) { redactor.Add(token) })
 }
 
-func (s *suite) callHook(seed uint64) func(context.Context, string, json.RawMessage) (json.RawMessage, error) {
+func (s *suite) callHook(seed uint64) runner.Hook {
 	stack := invoke.New(hookPlugin, invoke.Policy{}, seed)
 	s.stacks[hookPlugin] = stack
 	return func(ctx context.Context, name string, document json.RawMessage) (answer json.RawMessage, err error) {

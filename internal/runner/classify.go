@@ -7,26 +7,52 @@ import (
 
 	"github.com/assay-cx/assay/internal/classify"
 	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
 )
 
-// classify asks the suite's script first, then its rules, then the built-in
-// rules; the first that has something to say decides.
-func (r *Runner) classify(ctx context.Context, v *plan.Vector, execution *result.Execution) (result.Classification, error) {
-	if r.Plan.ClassifyScript != "" {
-		classification, decided, err := r.askScript(ctx, v, execution)
+// Classifier judges failures: the suite's script first, then its rules, then
+// the built-in rules; the first that has something to say decides.
+type Classifier struct {
+	Script   string // the Lua file, for naming it; empty where the suite has none
+	Hook     Hook   // runs the script
+	Rules    classify.Rules
+	Redactor *redact.Redactor
+}
+
+// Failure is a failed execution to judge.
+type Failure struct {
+	Vector    string
+	Action    *plan.Action // nil where it is not known
+	Sensitive []string     // values that scripts are not shown
+	Execution *result.Execution
+}
+
+// Classify judges a failure. Its error is the script's.
+func (c *Classifier) Classify(ctx context.Context, f Failure) (result.Classification, error) {
+	if c.Script != "" {
+		classification, decided, err := c.askScript(ctx, f)
 		if err != nil {
-			return result.Classification{}, &stageError{stage: "classifier script " + r.Plan.ClassifyScript, err: err}
+			return result.Classification{}, &stageError{stage: "classifier script " + c.Script, err: err}
 		}
 		if decided {
 			return classification, nil
 		}
 	}
-	failure := classify.Failure{Execution: execution, Errors: v.Action.Declared()}
-	if classification, matched := r.Plan.Rules.Match(failure); matched {
+	seen := f.Evidence()
+	if classification, matched := c.Rules.Match(seen); matched {
 		return classification, nil
 	}
-	return classify.Classify(failure), nil
+	return classify.Classify(seen), nil
+}
+
+// Evidence is the failure as rules see it.
+func (f Failure) Evidence() classify.Failure {
+	seen := classify.Failure{Execution: f.Execution}
+	if f.Action != nil {
+		seen.Errors = f.Action.Declared()
+	}
+	return seen
 }
 
 // scriptFailure is what the Lua function classify gets.
@@ -72,32 +98,35 @@ type scriptAction struct {
 }
 
 func scriptActionOf(a *plan.Action) scriptAction {
+	if a == nil {
+		return scriptAction{Errors: []string{}}
+	}
 	return scriptAction{ID: a.ID, Name: a.DisplayName, Errors: a.Codes()}
 }
 
-func (r *Runner) askScript(ctx context.Context, v *plan.Vector, execution *result.Execution) (c result.Classification, decided bool, err error) {
-	trace, failing := scriptSteps(execution.Trace)
+func (c *Classifier) askScript(ctx context.Context, f Failure) (answer result.Classification, decided bool, err error) {
+	trace, failing := scriptSteps(f.Execution.Trace)
 	document, err := json.Marshal(scriptFailure{
-		Vector:      v.Name,
-		Action:      scriptActionOf(v.Action),
-		Status:      execution.Status,
-		DurationMS:  execution.DurationMS,
-		Error:       execution.Error,
+		Vector:      f.Vector,
+		Action:      scriptActionOf(f.Action),
+		Status:      f.Execution.Status,
+		DurationMS:  f.Execution.DurationMS,
+		Error:       f.Execution.Error,
 		FailingStep: failing,
 		Trace:       trace,
 	})
 	if err != nil {
-		return c, false, err
+		return answer, false, err
 	}
 	// Scripts see failures as sinks do: without secrets and sensitive values.
-	decided, err = r.ask(ctx, "classify", r.Redactor.With(v.Sensitive).JSON(document), &c)
+	decided, err = c.Hook.ask(ctx, "classify", c.Redactor.With(f.Sensitive).JSON(document), &answer)
 	if err != nil || !decided {
-		return c, false, err
+		return answer, false, err
 	}
-	c.Class = result.Categories[c.Category]
-	if c.Class == "" {
-		return c, false, fmt.Errorf("it answered the category %q, which does not exist", c.Category)
+	answer.Class = result.Categories[answer.Category]
+	if answer.Class == "" {
+		return answer, false, fmt.Errorf("it answered the category %q, which does not exist", answer.Category)
 	}
-	c.Source = "script:" + r.Plan.ClassifyScript
-	return c, true, nil
+	answer.Source = "script:" + c.Script
+	return answer, true, nil
 }

@@ -16,14 +16,18 @@ import (
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
+// Hook runs a function of the suite's scripts on a document, and answers null
+// where it is not defined or has nothing to say.
+type Hook func(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error)
+
 // ask runs a hook on a document and decodes its answer; ok is false where the
 // hook is not defined or had nothing to say.
-func (r *Runner) ask(ctx context.Context, hook string, document, answer any) (ok bool, err error) {
+func (h Hook) ask(ctx context.Context, hook string, document, answer any) (ok bool, err error) {
 	encoded, err := json.Marshal(document)
 	if err != nil {
 		return false, err
 	}
-	told, err := r.Hook(ctx, hook, encoded)
+	told, err := h(ctx, hook, encoded)
 	if err != nil || len(told) == 0 || bytes.Equal(told, []byte("null")) {
 		return false, err
 	}
@@ -56,7 +60,7 @@ func (r *Runner) beforeVector(ctx context.Context, v *plan.Vector) (json.RawMess
 	masked, _ := redact.Mask(original, v.Action.Sensitive)
 	document := hookVector{Suite: r.Plan.Suite, Name: v.Name, Action: scriptActionOf(v.Action), Tags: v.Tags, Input: masked}
 	var answer struct{ Input json.RawMessage }
-	changed, err := r.ask(ctx, "before_vector", document, &answer)
+	changed, err := r.Hook.ask(ctx, "before_vector", document, &answer)
 	if err != nil || !changed || len(answer.Input) == 0 {
 		return v.Input, err
 	}
@@ -99,7 +103,7 @@ func (r *Runner) afterVector(ctx context.Context, out *result.Vector, view redac
 		Pass    bool
 		Message string
 	}
-	if _, err := r.ask(ctx, "after_vector", out, &added); err != nil {
+	if _, err := r.Hook.ask(ctx, "after_vector", out, &added); err != nil {
 		return err
 	}
 	for _, a := range added {
@@ -120,7 +124,7 @@ func (r *Runner) onEvent(ctx context.Context, event sdk.Event) (*sdk.Event, erro
 		return &event, nil
 	}
 	var answer json.RawMessage
-	told, err := r.ask(ctx, "on_event", event, &answer)
+	told, err := r.Hook.ask(ctx, "on_event", event, &answer)
 	switch {
 	case err != nil:
 		return nil, err

@@ -7,7 +7,6 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -53,12 +52,10 @@ type Listener interface {
 
 // Runner is everything that one suite's run needs.
 type Runner struct {
-	Plan    *plan.Plan
-	RunID   string
-	Targets map[string]*Target // by plugin name
-	// Hook runs a function of the suite's scripts on a document, and answers
-	// null where it is not defined; nil where the suite has no scripts.
-	Hook     func(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error)
+	Plan     *plan.Plan
+	RunID    string
+	Targets  map[string]*Target // by plugin name
+	Hook     Hook               // nil where the suite has no scripts
 	Delivery *delivery.Fanout
 	Redactor *redact.Redactor
 	Listener Listener
@@ -125,7 +122,7 @@ func (r *Runner) dispatch(ctx context.Context, stop <-chan struct{}, s *settler)
 	for range min(r.Plan.Parallel, len(r.Plan.Vectors)) {
 		workers.Go(func() {
 			for v := range next {
-				s.finished <- r.try(ctx, v)
+				s.finished <- r.tryUnlessHalted(ctx, v, s)
 			}
 		})
 	}
@@ -139,6 +136,21 @@ func (r *Runner) dispatch(ctx context.Context, stop <-chan struct{}, s *settler)
 	}
 	close(next)
 	workers.Wait()
+}
+
+// tryUnlessHalted tries a vector. With FailFast one that does not pass keeps
+// its worker from starting another, also before its verdict is recorded.
+func (r *Runner) tryUnlessHalted(ctx context.Context, v *plan.Vector, s *settler) attempt {
+	select {
+	case <-s.stop:
+		return attempt{vector: r.blank(v, result.Skip)}
+	default:
+	}
+	tried := r.try(ctx, v)
+	if r.FailFast && tried.vector.Status >= result.Fail {
+		s.halt()
+	}
+	return tried
 }
 
 // offer hands a vector to a worker unless the run is to stop; a stop counts

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/assay-cx/assay/internal/delivery"
 	"github.com/assay-cx/assay/internal/result"
@@ -16,7 +17,7 @@ type settler struct {
 	runner   *Runner
 	finished chan attempt
 	stop     chan struct{} // closed where no further vector is to be tried
-	stopped  bool
+	halt     func()        // closes stop: what is in flight finishes, nothing else starts
 
 	outcome   Outcome
 	durations map[string][]int64 // of ended executions, in ms, by action
@@ -27,10 +28,12 @@ type settler struct {
 type endings struct{ executions, failed, classified, unknown, passed, verdicts int64 }
 
 func newSettler(r *Runner) *settler {
+	stop := make(chan struct{})
 	return &settler{
 		runner:    r,
 		finished:  make(chan attempt, 2*r.Plan.Parallel),
-		stop:      make(chan struct{}),
+		stop:      stop,
+		halt:      sync.OnceFunc(func() { close(stop) }),
 		outcome:   Outcome{Status: result.Skip},
 		durations: map[string][]int64{},
 		ended:     map[string]*endings{},
@@ -130,13 +133,5 @@ func (s *settler) count(v result.Vector) {
 		if v.Classification.Class == result.Unknown {
 			e.unknown++
 		}
-	}
-}
-
-// halt lets what is in flight finish and nothing else start.
-func (s *settler) halt() {
-	if !s.stopped {
-		s.stopped = true
-		close(s.stop)
 	}
 }

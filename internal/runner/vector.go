@@ -102,6 +102,13 @@ func (r *Runner) execute(ctx context.Context, v *plan.Vector) (*result.Execution
 	return execution, nil
 }
 
+// ExecutionOf is an ended execution as results have it.
+func ExecutionOf(ended *sdk.Execution) *result.Execution {
+	execution := &result.Execution{}
+	fill(execution, ended)
+	return execution
+}
+
 // fill copies what the platform told of an ended execution.
 func fill(to *result.Execution, from *sdk.Execution) {
 	to.Status = string(from.Status)
@@ -123,7 +130,9 @@ func fill(to *result.Execution, from *sdk.Execution) {
 // no verdict is possible.
 func (r *Runner) judge(ctx context.Context, v *plan.Vector, out *result.Vector) error {
 	if out.Execution.Status == string(sdk.StatusFailed) {
-		classification, err := r.classify(ctx, v, out.Execution)
+		classification, err := r.classifier().Classify(ctx, Failure{
+			Vector: v.Name, Action: v.Action, Sensitive: v.Sensitive, Execution: out.Execution,
+		})
 		if err != nil {
 			return err
 		}
@@ -136,6 +145,10 @@ func (r *Runner) judge(ctx context.Context, v *plan.Vector, out *result.Vector) 
 	})
 	out.Status = check.Status(out.Checks)
 	return nil
+}
+
+func (r *Runner) classifier() *Classifier {
+	return &Classifier{Script: r.Plan.ClassifyScript, Hook: r.Hook, Rules: r.Plan.Rules, Redactor: r.Redactor}
 }
 
 // stageError says in which stage of a vector's way an operation failed.
