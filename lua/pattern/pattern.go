@@ -39,7 +39,7 @@ type Expr struct {
 	// its text, which is there so that ^ and \b see what stands before. Nil
 	// where matches do not depend on that.
 	rest *regexp.Regexp
-	size int // instructions of re's program
+	size int // instructions of the program
 
 	bytewise  bool   // re matches bytes, given as characters up to U+00FF
 	anchored  bool   // matches only where a search starts
@@ -69,7 +69,7 @@ func Lua(pattern string) (*Expr, error) {
 	if err := t.run(); err != nil {
 		return nil, err
 	}
-	e := &Expr{backtrack: pattern, power: t.repeats + 1}
+	e := &Expr{backtrack: pattern, power: t.repeats + 1, size: len(pattern)}
 	if !t.backtrack {
 		var err error
 		if e, err = compile(t.out.String()); err != nil {
@@ -99,6 +99,9 @@ func compile(expr string) (*Expr, error) {
 	}
 	return &Expr{re: re, size: len(prog.Inst)}, nil
 }
+
+// Size is how large the compiled pattern is, in instructions.
+func (e *Expr) Size() int { return e.size }
 
 // Captures is how many captures the pattern has.
 func (e *Expr) Captures() int { return len(e.positions) }

@@ -132,8 +132,12 @@ func TestWorkIsBounded(t *testing.T) {
 // FuzzLua compares the translation with the backtracking matcher.
 func FuzzLua(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"^(%w+)%s*=%s*(.-)$", "key = some value"}, {"[^%z\x80-\xff]+()", "aé\x00b"}, {"%a-%d*$", "abc123"},
-		{"a**[]-a]?", "aa*]"}, {"((.)(x?))", "yx"}, {"[%w_-]+@[%w.]+", "to: a.b@c.de"},
+		{"^(%w+)%s*=%s*(.-)$", "key = some value"},
+		{"[^%z\x80-\xff]+()", "aé\x00b"},
+		{"%a-%d*$", "abc123"},
+		{"a**[]-a]?", "aa*]"},
+		{"((.)(x?))", "yx"},
+		{"[%w_-]+@[%w.]+", "to: a.b@c.de"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

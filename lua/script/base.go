@@ -2,6 +2,7 @@ package script
 
 import (
 	"math"
+	"math/rand/v2"
 	"path"
 	"strconv"
 	"strings"
@@ -88,6 +89,18 @@ func newTable(L *lua.LState) int {
 	return 1
 }
 
+// newKey counts a computed key of a table under construction, as if the table
+// were empty.
+func newKey(L *lua.LState) int {
+	key := L.Get(1)
+	if index, ok := listIndex(key); ok {
+		callOf(L).checkIndex(L, index)
+		callOf(L).charge(L, index*sizeSlot)
+	}
+	L.Push(key)
+	return 1
+}
+
 func rawSet(L *lua.LState) int {
 	table, key, value := L.CheckTable(1), L.CheckAny(2), L.CheckAny(3)
 	if value != lua.LNil {
@@ -112,13 +125,13 @@ func setMetatable(L *lua.LState) int {
 }
 
 func toString(L *lua.LState) int {
-	L.Push(lua.LString(text(L, L.CheckAny(1))))
+	L.Push(lua.LString(display(L, L.CheckAny(1))))
 	return 1
 }
 
-// text is what tostring makes of a value. Tables, functions and such are their
+// display is what tostring makes of a value. Tables, functions and such are their
 // type only: an address would differ from run to run.
-func text(L *lua.LState, value lua.LValue) string {
+func display(L *lua.LState, value lua.LValue) string {
 	if method := L.GetMetaField(value, "__tostring"); method.Type() == lua.LTFunction {
 		L.Push(method)
 		L.Push(value)
@@ -138,11 +151,11 @@ func text(L *lua.LState, value lua.LValue) string {
 func require(L *lua.LState) int {
 	c := callOf(L)
 	name := L.CheckString(1)
-	file := name
-	if !strings.HasSuffix(name, ".lua") {
-		file = strings.ReplaceAll(name, ".", "/") + ".lua"
+	file := strings.TrimSuffix(name, ".lua")
+	if !strings.Contains(file, "/") {
+		file = strings.ReplaceAll(file, ".", "/")
 	}
-	file = path.Clean(file)
+	file = path.Clean(file + ".lua")
 	if value, done := c.required[file]; done {
 		if value == nil {
 			L.RaiseError("%s is required while it is being required", file)
@@ -178,7 +191,7 @@ func log(L *lua.LState) int {
 			L.ArgError(1, `the level must be "debug", "info", "warn" or "error"`)
 		}
 	}
-	callOf(L).writeLog(L, level, text(L, message))
+	callOf(L).writeLog(L, level, display(L, message))
 	return 0
 }
 
@@ -189,7 +202,7 @@ func printLine(L *lua.LState) int {
 		if i > 1 {
 			line.WriteByte(' ')
 		}
-		line.WriteString(shorten(text(L, L.Get(i)), maxMessage))
+		line.WriteString(shorten(display(L, L.Get(i)), maxMessage))
 	}
 	callOf(L).writeLog(L, "info", line.String())
 	return 0
@@ -197,7 +210,7 @@ func printLine(L *lua.LState) int {
 
 func (c *call) writeLog(L *lua.LState, level, message string) {
 	c.logged++
-	if c.log == nil || c.logged > MaxLogLines {
+	if c.logged > MaxLogLines {
 		return
 	}
 	if c.logged == MaxLogLines {
@@ -205,7 +218,7 @@ func (c *call) writeLog(L *lua.LState, level, message string) {
 	}
 	line := LogLine{Level: level, Message: oneLine(shorten(message, maxMessage))}
 	line.File, line.Line, _ = position(L)
-	c.log(line)
+	c.request.Log(line)
 }
 
 // oneLine makes control characters visible.
@@ -226,19 +239,17 @@ func now(L *lua.LState) int {
 // random is assay.random and math.random: a number in [0, 1), or a whole
 // number from 1 or the first argument to the last, both included.
 func random(L *lua.LState) int {
-	generator := callOf(L).random
-	low, high := 1.0, 0.0
-	switch L.GetTop() {
-	case 0:
+	generator := callOf(L).generator()
+	if L.GetTop() == 0 {
 		L.Push(lua.LNumber(generator.Float64()))
 		return 1
-	case 1:
-		high = float64(L.CheckNumber(1))
-	default:
-		low, high = float64(L.CheckNumber(1)), float64(L.CheckNumber(2))
+	}
+	low, high := 1.0, float64(L.CheckNumber(L.GetTop()))
+	if L.GetTop() > 1 {
+		low = float64(L.CheckNumber(1))
 	}
 	low, high = math.Ceil(low), math.Floor(high)
-	if !(low <= high) || high-low >= 1<<53 {
+	if width := high - low; math.IsNaN(width) || width < 0 || width >= 1<<53 {
 		L.ArgError(L.GetTop(), "interval is empty or too large")
 	}
 	L.Push(lua.LNumber(low + float64(generator.Int64N(int64(high-low)+1))))
@@ -248,7 +259,7 @@ func random(L *lua.LState) int {
 // randomSeed is math.randomseed: it starts this call's numbers anew.
 func randomSeed(L *lua.LState) int {
 	c := callOf(L)
-	c.random = newRandom(Request{Seed: math.Float64bits(float64(L.CheckNumber(1)))})
+	c.random = rand.New(rand.NewPCG(math.Float64bits(float64(L.CheckNumber(1))), 0))
 	return 0
 }
 

@@ -19,18 +19,18 @@ import (
 type call struct {
 	context.Context // the caller's, for its values and deadline
 
-	script *Script
-	limits Limits
-	random *rand.Rand
-	state  *lua.LState
-	fault  atomic.Pointer[Error] // why the call must end; nil while it may run
-	where  bool                  // fault has its position
+	script  *Script
+	request Request
+	state   *lua.LState
+	fault   atomic.Pointer[Error] // why the call must end; nil while it may run
+	where   bool                  // fault has its position, if it can be told
+	begins  int                   // line where the function begins that is called
 
 	allocated int64
 	logged    int
-	required  map[string]lua.LValue    // what the modules answered
-	shapes    map[*lua.LTable]shape    // what JSON knows of a table and Lua does not
-	log       func(line LogLine)
+	random    *rand.Rand
+	required  map[string]lua.LValue // what the modules answered
+	shapes    map[*lua.LTable]shape // what JSON knows of a table and Lua does not
 }
 
 // LogLine is what a script logs.
@@ -46,7 +46,7 @@ type Request struct {
 	Function string
 	Document json.RawMessage // the function's argument
 	Seed     uint64          // together with Key, what random numbers come from
-	Key      string
+	Key      func() string   // asked when the first random number is
 	Limits   Limits
 	Log      func(LogLine) // called while the script runs
 }
@@ -77,15 +77,14 @@ func (e errText) Error() string { return string(e) }
 
 // stop makes the call end; the first reason counts.
 func (c *call) stop(kind Kind, format string, args ...any) {
-	c.fault.CompareAndSwap(nil, &Error{Kind: kind, File: c.script.Name, Message: fmt.Sprintf(format, args...)})
+	c.fault.CompareAndSwap(nil, &Error{Kind: kind, File: c.script.Name, Message: fmt.Sprintf(format, args...), cause: c.Context.Err()})
 }
 
-// fail stops the call from within one of the script's functions.
-func (c *call) fail(L *lua.LState, kind Kind, format string, args ...any) {
-	c.stop(kind, format, args...)
-	fault := c.fault.Load()
-	c.locate(L, fault)
-	L.RaiseError("%s", fault.Message)
+// fail ends the call, from within one of the script's functions, because it
+// passed a limit.
+func (c *call) fail(L *lua.LState, format string, args ...any) {
+	c.stop(TooLarge, format, args...)
+	c.check(L)
 }
 
 // locate says where in the scripts the call is. Only its own goroutine may ask.
@@ -110,15 +109,15 @@ func (c *call) check(L *lua.LState) {
 // charge counts bytes that the script is about to allocate.
 func (c *call) charge(L *lua.LState, bytes int) {
 	c.allocated += int64(bytes)
-	if c.allocated > c.limits.Memory {
-		c.fail(L, TooLarge, "allocated more than its limit of %d MiB", c.limits.Memory>>20)
+	if c.allocated > c.request.Limits.Memory {
+		c.fail(L, "allocated more than its limit of %d MiB", c.request.Limits.Memory>>20)
 	}
 }
 
 // chargeString counts a string that is about to be built.
 func (c *call) chargeString(L *lua.LState, length int) {
 	if length > MaxString {
-		c.fail(L, TooLarge, "built a string of more than %d MiB", MaxString>>20)
+		c.fail(L, "built a string of more than %d MiB", MaxString>>20)
 	}
 	c.charge(L, length+sizeString)
 }
@@ -135,31 +134,42 @@ const (
 
 // chargeStore counts a value that is about to be stored in a table.
 func (c *call) chargeStore(L *lua.LState, table *lua.LTable, key lua.LValue) {
-	index, ok := key.(lua.LNumber)
-	switch {
-	case ok && index >= 1 && index < lua.LNumber(lua.MaxArrayIndex) && index == lua.LNumber(int(index)):
-		c.chargeIndex(L, table, int(index))
-	case table.RawGet(key) != lua.LNil:
-	default:
-		if first, _ := table.Next(lua.LNil); first == lua.LNil {
-			c.charge(L, sizeFields)
-		}
-		c.charge(L, sizeField)
+	if index, ok := listIndex(key); ok {
+		c.chargeIndex(L, table, index)
+		return
 	}
+	if table.RawGet(key) != lua.LNil {
+		return
+	}
+	if first, _ := table.Next(lua.LNil); first == lua.LNil {
+		c.charge(L, sizeFields)
+	}
+	c.charge(L, sizeField)
 }
 
-// chargeIndex counts an element of a list: gopher-lua fills a list up to the
-// greatest index.
+// listIndex says whether gopher-lua keeps a key's value in a table's list,
+// which it fills up to the greatest index.
+func listIndex(key lua.LValue) (int, bool) {
+	number, ok := key.(lua.LNumber)
+	index := int(number)
+	return index, ok && number == lua.LNumber(index) && index >= 1 && index < lua.MaxArrayIndex
+}
+
+// chargeIndex counts an element of a list that is about to be stored.
 func (c *call) chargeIndex(L *lua.LState, table *lua.LTable, index int) {
-	if index > MaxList {
-		c.fail(L, TooLarge, "used %d as the index of a list, which may have at most %d elements; use tostring(%d) as the key", index, MaxList, index)
-	}
+	c.checkIndex(L, index)
 	if table.RawGetInt(index) != lua.LNil {
 		return
 	}
 	if last := table.MaxN(); index > last {
 		// Twice, because the list is copied as it grows.
 		c.charge(L, (index-last)*2*sizeSlot)
+	}
+}
+
+func (c *call) checkIndex(L *lua.LState, index int) {
+	if index > MaxList {
+		c.fail(L, "used %d as the index of a list, which may have at most %d elements; use tostring(%d) as the key", index, MaxList, index)
 	}
 }
 
@@ -192,22 +202,25 @@ func splitPosition(text string) (file string, line int, message string) {
 	return file, line, strings.TrimPrefix(message, " ")
 }
 
-// newRandom gives the same numbers for the same seed, function and key,
+// generator gives the same numbers for the same seed, function and key,
 // whatever other calls there are and whenever they run.
-func newRandom(request Request) *rand.Rand {
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%s\x00%s", request.Function, request.Key)
-	return rand.New(rand.NewPCG(request.Seed, hash.Sum64()))
+func (c *call) generator() *rand.Rand {
+	if c.random == nil {
+		hash := fnv.New64a()
+		fmt.Fprintf(hash, "%s\x00%s", c.request.Function, c.request.Key())
+		c.random = rand.New(rand.NewPCG(c.request.Seed, hash.Sum64()))
+	}
+	return c.random
 }
 
 // watch stops the call at its time limit and at the end of the caller's
 // context, until the answered function is called.
 func (c *call) watch(ctx context.Context) (done func()) {
-	timer := time.AfterFunc(c.limits.Time, func() {
-		c.stop(TimedOut, "ran longer than its limit of %v", c.limits.Time)
+	timer := time.AfterFunc(c.request.Limits.Time, func() {
+		c.stop(TimedOut, "ran longer than its limit of %v", c.request.Limits.Time)
 	})
 	release := context.AfterFunc(ctx, func() {
-		c.stop(Cancelled, "was cancelled: %v", context.Cause(ctx))
+		c.stop(Canceled, "was canceled: %v", ctx.Err())
 	})
 	return func() {
 		timer.Stop()

@@ -10,18 +10,16 @@ import (
 // stringFormat is string.format. Widths and precisions have at most two
 // digits, as in Lua 5.1.
 func stringFormat(L *lua.LState) int {
-	c := callOf(L)
 	format := L.CheckString(1)
-	var out strings.Builder
+	out := text{L: L}
 	for arg := 2; ; {
 		before, rest, found := strings.Cut(format, "%")
-		c.chargeString(L, out.Len()+len(before))
-		out.WriteString(before)
+		out.add(before)
 		if !found {
-			break
+			return out.push()
 		}
 		if strings.HasPrefix(rest, "%") {
-			out.WriteByte('%')
+			out.add("%")
 			format = rest[1:]
 			continue
 		}
@@ -30,13 +28,9 @@ func stringFormat(L *lua.LState) int {
 		if arg > L.GetTop() {
 			L.ArgError(arg, "no value")
 		}
-		formatted := formatted(L, "%"+spec, verb, arg)
-		c.charge(L, len(formatted))
-		out.WriteString(formatted)
+		out.add(formatted(L, "%"+spec, verb, arg))
 		arg++
 	}
-	L.Push(lua.LString(out.String()))
-	return 1
 }
 
 // directive splits "5.1f…" into "5.1" and 'f'.
@@ -77,7 +71,7 @@ func formatted(L *lua.LState, spec string, verb byte, arg int) string {
 	case 'e', 'E', 'f', 'g', 'G':
 		return fmt.Sprintf(spec+string(rune(verb)), float64(L.CheckNumber(arg)))
 	case 's':
-		text := text(L, L.Get(arg))
+		text := display(L, L.Get(arg))
 		callOf(L).charge(L, len(text))
 		return fmt.Sprintf(spec+"s", text)
 	case 'q':

@@ -12,6 +12,7 @@ const (
 	concatName = "(concat)" // (concat)(a, b, …) is a .. b …
 	storeName  = "(store)"  // (store)(t, k, v) is t[k] = v
 	tableName  = "(table)"  // (table)(t, n) is t, a new table with n keyed fields
+	keyName    = "(key)"    // (key)(k) is k, a computed key of a new table
 )
 
 // instrument rewrites what can take much memory in one instruction into calls
@@ -20,16 +21,17 @@ const (
 //	a .. b        (concat)(a, b)
 //	t[k] = v      (store)(t, k, v)
 //	{ x, k = v }  (table)({ x, k = v }, 1)
+//	{ [k] = v }   (table)({ [(key)(k)] = v }, 1)
 //
 // and puts the script into a function that holds them as upvalues, out of the
 // script's reach:
 //
-//	local (concat), (store), (table) = ...
+//	local (concat), (store), (table), (key) = ...
 //	return function(...) SCRIPT end
 func instrument(chunk []ast.Stmt) []ast.Stmt {
 	body := &ast.FunctionExpr{ParList: &ast.ParList{HasVargs: true}, Stmts: block(chunk)}
 	bind := &ast.LocalAssignStmt{
-		Names: []string{concatName, storeName, tableName},
+		Names: []string{concatName, storeName, tableName, keyName},
 		Exprs: []ast.Expr{at(&ast.Comma3Expr{}, 1)},
 	}
 	if len(chunk) > 0 {
@@ -44,7 +46,7 @@ func at[N ast.PositionHolder](node N, line int) N {
 	return node
 }
 
-func call(line int, name string, args ...ast.Expr) *ast.FuncCallExpr {
+func invoke(line int, name string, args ...ast.Expr) *ast.FuncCallExpr {
 	return at(&ast.FuncCallExpr{Func: at(&ast.IdentExpr{Value: name}, line), Args: args, AdjustRet: true}, line)
 }
 
@@ -136,11 +138,18 @@ func table(e *ast.TableExpr) ast.Expr {
 	for _, field := range e.Fields {
 		if field.Key != nil {
 			keyed++
-			field.Key = expression(field.Key)
+			field.Key = key(field.Key)
 		}
 		field.Value = expression(field.Value)
 	}
-	return call(e.Line(), tableName, e, at(&ast.NumberExpr{Value: strconv.Itoa(keyed)}, e.Line()))
+	return invoke(e.Line(), tableName, e, at(&ast.NumberExpr{Value: strconv.Itoa(keyed)}, e.Line()))
+}
+
+func key(e ast.Expr) ast.Expr {
+	if _, constant := e.(*ast.StringExpr); constant {
+		return e
+	}
+	return invoke(e.Line(), keyName, single(expression(e)))
 }
 
 // concat makes one call of a chain, which associates to the right.
@@ -155,7 +164,7 @@ func concat(e *ast.StringConcatOpExpr) ast.Expr {
 		args = append(args, single(expression(next.Lhs)))
 		rhs = next.Rhs
 	}
-	return call(e.Line(), concatName, append(args, single(expression(rhs)))...)
+	return invoke(e.Line(), concatName, append(args, single(expression(rhs)))...)
 }
 
 // single keeps only the first value of an expression that may have many.
@@ -188,7 +197,7 @@ func assignment(s *ast.AssignStmt) ast.Stmt {
 }
 
 func store(line int, args ...ast.Expr) ast.Stmt {
-	return at(&ast.FuncCallStmt{Expr: call(line, storeName, args...)}, line)
+	return at(&ast.FuncCallStmt{Expr: invoke(line, storeName, args...)}, line)
 }
 
 // assignments stores several values. All of its expressions are evaluated

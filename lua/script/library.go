@@ -1,6 +1,8 @@
 package script
 
 import (
+	"sync"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/assay-cx/assay/lua/pattern"
@@ -15,8 +17,9 @@ type library struct {
 	assay   module
 	json    module
 
-	concat, store, table *lua.LFunction // see instrument
+	meters []lua.LValue // concat, store, table and key, see instrument
 
+	states   sync.Pool      // of *lua.LState
 	null     *lua.LUserData // JSON's null within a list
 	number   *lua.LTable    // metatable of numbers that Lua cannot hold
 	patterns cache          // Lua's
@@ -57,7 +60,7 @@ func newLibrary() *library {
 	}
 	l.assay = module{"log": own(log), "time": own(now), "random": own(random)}
 	l.json = module{"encode": own(jsonEncode), "decode": own(jsonDecode), "null": l.null}
-	l.concat, l.store, l.table = own(concatenate), own(storeValue), own(newTable)
+	l.meters = []lua.LValue{own(concatenate), own(storeValue), own(newTable), own(newKey)}
 	l.number = L.CreateTable(0, 2)
 	l.number.RawSetString("__tostring", own(numberString))
 	l.number.RawSetString("__metatable", lua.LString("number"))
@@ -81,7 +84,30 @@ func take(from *lua.LTable, names ...string) module {
 	return m
 }
 
-// open gives a state its globals.
+// The size of a state's registry, in values: one call passes at most as many
+// arguments as there is room.
+const (
+	registrySize = 256
+	maxRegistry  = 16 << 10
+)
+
+// state is a state with fresh globals: another call may have used it before.
+func (l *library) state() *lua.LState {
+	L, used := l.states.Get().(*lua.LState)
+	if used {
+		L.G.Global = L.CreateTable(0, 64)
+		L.Env = L.G.Global
+	} else {
+		L = lua.NewState(lua.Options{
+			CallStackSize: MaxDepth, SkipOpenLibs: true,
+			RegistrySize: registrySize, RegistryMaxSize: maxRegistry, RegistryGrowStep: 1024,
+		})
+	}
+	l.open(L)
+	return L
+}
+
+// open sets a state's globals, and the metatable of strings.
 func (l *library) open(L *lua.LState) {
 	globals := L.G.Global
 	for name, function := range l.globals {

@@ -15,10 +15,12 @@ type cache struct {
 
 	mu    sync.RWMutex
 	exprs map[string]*pattern.Expr
+	size  int // of all of them, in instructions
 }
 
-// maxCached is how many patterns a cache keeps before it starts afresh.
-const maxCached = 512
+// maxCached is how large the patterns of a cache may be, in instructions of
+// about 100 bytes, before it starts afresh.
+const maxCached = 100_000
 
 func (c *cache) get(L *lua.LState, text string) *pattern.Expr {
 	c.mu.RLock()
@@ -36,8 +38,8 @@ func (c *cache) get(L *lua.LState, text string) *pattern.Expr {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.exprs) >= maxCached || c.exprs == nil {
-		c.exprs = map[string]*pattern.Expr{}
+	if c.size += 20 + expr.Size(); c.size > maxCached || c.exprs == nil {
+		c.exprs, c.size = map[string]*pattern.Expr{}, expr.Size()
 	}
 	c.exprs[strings.Clone(text)] = expr
 	return expr
@@ -182,7 +184,9 @@ func (l *library) iterator(cache *cache) lua.LGFunction {
 				from = len(s.text) + 1
 				return 0
 			}
-			from = after(loc)
+			if from = after(loc); s.expr.Anchored() {
+				from = len(s.text) + 1
+			}
 			return s.pushMatch(loc)
 		}))
 		return 1
@@ -203,7 +207,7 @@ func (l *library) replacer(cache *cache) lua.LGFunction {
 		s := newSearch(L, cache)
 		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
 		by, times := L.Get(3), L.OptInt(4, len(s.text)+1)
-		var out strings.Builder
+		out := text{L: L}
 		count, copied := 0, 0
 		for from := 0; count < times; {
 			loc := s.next(from)
@@ -211,34 +215,24 @@ func (l *library) replacer(cache *cache) lua.LGFunction {
 				break
 			}
 			count++
-			s.write(&out, s.text[copied:loc[0]])
+			out.add(s.text[copied:loc[0]])
 			s.replace(&out, loc, by)
 			copied, from = loc[1], after(loc)
 			if s.expr.Anchored() {
 				break
 			}
 		}
-		s.write(&out, s.text[copied:])
-		L.Push(lua.LString(out.String()))
+		out.add(s.text[copied:])
+		out.push()
 		L.Push(lua.LNumber(count))
 		return 2
 	}
 }
 
-// write adds to a result, counted twice because the builder copies as it grows.
-func (s *search) write(out *strings.Builder, text string) {
-	c := callOf(s.L)
-	if out.Len()+len(text) > MaxString {
-		c.chargeString(s.L, MaxString+1)
-	}
-	c.charge(s.L, 2*len(text))
-	out.WriteString(text)
-}
-
 // replace writes what takes the place of a match: by a template, a table's
 // entry or a function's answer. Where the latter two say nil or false, the
 // match stays.
-func (s *search) replace(out *strings.Builder, loc []int, by lua.LValue) {
+func (s *search) replace(out *text, loc []int, by lua.LValue) {
 	var value lua.LValue
 	switch by := by.(type) {
 	case *lua.LTable:
@@ -254,19 +248,19 @@ func (s *search) replace(out *strings.Builder, loc []int, by lua.LValue) {
 	}
 	switch {
 	case !lua.LVAsBool(value):
-		s.write(out, s.text[loc[0]:loc[1]])
+		out.add(s.text[loc[0]:loc[1]])
 	case lua.LVCanConvToString(value):
-		s.write(out, lua.LVAsString(value))
+		out.add(lua.LVAsString(value))
 	default:
 		s.L.RaiseError("invalid replacement value (a %s)", value.Type())
 	}
 }
 
 // expand writes a template, in which %0 is the match and %1 to %9 captures.
-func (s *search) expand(out *strings.Builder, loc []int, template string) {
+func (s *search) expand(out *text, loc []int, template string) {
 	for {
 		before, rest, found := strings.Cut(template, "%")
-		s.write(out, before)
+		out.add(before)
 		if !found {
 			return
 		}
@@ -277,15 +271,15 @@ func (s *search) expand(out *strings.Builder, loc []int, template string) {
 		index := int(rest[0] - '0')
 		switch {
 		case !isDigit(rest[0]):
-			s.write(out, rest[:1])
+			out.add(rest[:1])
 		case index == 0:
-			s.write(out, s.text[loc[0]:loc[1]])
+			out.add(s.text[loc[0]:loc[1]])
 		case index == 1 && s.expr.Captures() == 0:
-			s.write(out, s.text[loc[0]:loc[1]])
+			out.add(s.text[loc[0]:loc[1]])
 		case index > s.expr.Captures():
 			s.L.RaiseError("invalid capture index %%%d in a replacement", index)
 		default:
-			s.write(out, lua.LVAsString(s.capture(loc, index-1)))
+			out.add(lua.LVAsString(s.capture(loc, index-1)))
 		}
 	}
 }

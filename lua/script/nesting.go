@@ -13,6 +13,10 @@ import (
 // operator, index or call makes the syntax tree a level deeper.
 const maxTokens = 2000
 
+// maxConstants is how many different names, texts and numbers a source may
+// have: the compiler looks each of them up in a list.
+const maxConstants = 2000
+
 // nesting follows how deep a source is, token by token, so that neither the
 // parser's stack nor the compiler, which recurses, sees one that is too deep.
 type nesting struct {
@@ -22,23 +26,30 @@ type nesting struct {
 	previous int   // type of the token before
 }
 
-// checkNesting refuses a source that nests too deep. A source that does not
-// even scan is left to the parser, which says so better.
-func checkNesting(source, name string) error {
+// checkTokens refuses a source that would take the parser or the compiler too
+// much stack or time. A source that does not even scan is left to the parser,
+// which says so better.
+func checkTokens(source, name string) error {
+	wrong := func(line int, format string, args ...any) error {
+		return &Error{Kind: Wrong, File: name, Line: line, Message: fmt.Sprintf(format, args...)}
+	}
+	constants := map[string]struct{}{}
 	scanner := parse.NewScanner(strings.NewReader(source), name)
 	lexer := &parse.Lexer{}
 	var n nesting
 	for {
 		token, err := scanner.Scan(lexer)
 		if err != nil || token.Type == parse.EOF {
-			return nil
+			return nil //nolint:nilerr // the parser meets the same error
 		}
 		n.add(token)
 		if len(n.outer) > MaxNesting || n.around+n.chain > maxTokens {
-			return &Error{
-				Kind: Wrong, File: name, Line: token.Pos.Line,
-				Message: fmt.Sprintf("is nested too deep: at most %d blocks and brackets within each other, or %d tokens in one expression",
-					MaxNesting, maxTokens),
+			return wrong(token.Pos.Line, "is nested too deep: at most %d blocks and brackets within each other, or %d tokens in one expression", MaxNesting, maxTokens)
+		}
+		switch token.Type {
+		case parse.TIdent, parse.TString, parse.TNumber:
+			if constants[token.Str] = struct{}{}; len(constants) > maxConstants {
+				return wrong(token.Pos.Line, "has more than %d different names, texts and numbers", maxConstants)
 			}
 		}
 		lexer.PrevTokenType, n.previous = token.Type, token.Type
@@ -47,10 +58,16 @@ func checkNesting(source, name string) error {
 
 func (n *nesting) add(token ast.Token) {
 	switch token.Type {
-	case '(', '[', '{', parse.TFunction, parse.TIf, parse.TDo, parse.TRepeat:
-		n.outer = append(n.outer, n.chain+1)
-		n.around += n.chain + 1
+	case '(', '[', '{':
+		n.open()
+	case parse.TFunction:
+		if n.endsStatement() {
+			n.chain = 0
+		}
+		n.open()
+	case parse.TIf, parse.TDo, parse.TRepeat:
 		n.chain = 0
+		n.open()
 	case ')', ']', '}', parse.TEnd, parse.TUntil:
 		n.close()
 	case parse.TElseIf:
@@ -73,6 +90,12 @@ func (n *nesting) add(token ast.Token) {
 	}
 }
 
+func (n *nesting) open() {
+	n.outer = append(n.outer, n.chain+1)
+	n.around += n.chain + 1
+	n.chain = 0
+}
+
 func (n *nesting) close() {
 	last := len(n.outer) - 1
 	if last < 0 {
@@ -83,8 +106,8 @@ func (n *nesting) close() {
 	n.outer = n.outer[:last]
 }
 
-// endsStatement says whether a name after the previous token begins another
-// statement.
+// endsStatement says whether a name or function after the previous token
+// begins another statement.
 func (n *nesting) endsStatement() bool {
 	switch n.previous {
 	case ')', ']', '}', parse.TIdent, parse.TString, parse.TNumber, parse.TEnd,

@@ -5,15 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
-)
-
-// The size of a state's registry, in values: one call passes at most as many
-// arguments as there is room.
-const (
-	registrySize = 256
-	maxRegistry  = 16 << 10
 )
 
 // Answer is what a function answered.
@@ -26,29 +20,27 @@ type Answer struct {
 // the request's name. Errors are an *Error.
 func (s *Script) Call(ctx context.Context, request Request) (Answer, error) {
 	c := &call{
-		Context: ctx, script: s, limits: request.Limits, random: newRandom(request), log: request.Log,
+		Context: ctx, script: s, request: request,
 		required: map[string]lua.LValue{}, shapes: map[*lua.LTable]shape{},
 	}
-	c.state = lua.NewState(lua.Options{
-		CallStackSize: MaxDepth, SkipOpenLibs: true,
-		RegistrySize: registrySize, RegistryMaxSize: maxRegistry, RegistryGrowStep: 1024,
-	})
-	c.state.SetContext(c)
-	s.suite.library.open(c.state)
+	c.state = s.suite.library.state()
+	c.state.SetContext(c) //nolint:contextcheck // the call is the context: it embeds ctx
 	defer c.watch(ctx)()
 
 	var answer Answer
 	c.state.Push(c.state.NewFunction(func(L *lua.LState) int {
-		answer = c.run(L, request)
+		answer = c.run(L)
 		return 0
 	}))
 	if err := c.state.PCall(0, 0, nil); err != nil {
 		return Answer{}, c.failure(err)
 	}
+	s.suite.library.states.Put(c.state) // one that failed is in who knows what state
 	return answer, nil
 }
 
-func (c *call) run(L *lua.LState, request Request) Answer {
+func (c *call) run(L *lua.LState) Answer {
+	request := c.request
 	answer := Answer{Document: json.RawMessage("null")}
 	c.execute(L, c.script, 0)
 	switch function := L.G.Global.RawGetString(request.Function).(type) {
@@ -57,6 +49,7 @@ func (c *call) run(L *lua.LState, request Request) Answer {
 	case *lua.LFunction:
 		if !function.IsG {
 			answer.Line = function.Proto.LineDefined
+			c.begins = answer.Line
 		}
 		L.Push(function)
 		L.Push(c.decode(L, request.Document))
@@ -70,12 +63,11 @@ func (c *call) run(L *lua.LState, request Request) Answer {
 
 // execute runs a script's own statements and leaves nret values on the stack.
 func (c *call) execute(L *lua.LState, s *Script, nret int, args ...lua.LValue) {
-	library := s.suite.library
 	L.Push(L.NewFunctionFromProto(s.proto))
-	L.Push(library.concat)
-	L.Push(library.store)
-	L.Push(library.table)
-	L.Call(3, 1)
+	for _, meter := range s.suite.library.meters {
+		L.Push(meter)
+	}
+	L.Call(len(s.suite.library.meters), 1)
 	for _, arg := range args {
 		L.Push(arg)
 	}
@@ -84,10 +76,18 @@ func (c *call) execute(L *lua.LState, s *Script, nret int, args ...lua.LValue) {
 
 // failure says why a call ended.
 func (c *call) failure(err error) error {
-	if fault := c.fault.Load(); fault != nil {
-		c.locate(c.state, fault)
-		return fault
+	failed := c.fault.Load()
+	if failed == nil {
+		failed = c.failed(err)
 	}
+	if failed.Line == 0 && failed.File == c.script.Name {
+		failed.Line = c.begins // as near as can be told
+	}
+	return failed
+}
+
+// failed makes an Error of what a script raised.
+func (c *call) failed(err error) *Error {
 	failed := &Error{Kind: Failed, File: c.script.Name, Message: err.Error()}
 	var luaError *lua.ApiError
 	if !errors.As(err, &luaError) {
@@ -105,6 +105,6 @@ func (c *call) failure(err error) error {
 	default:
 		failed.Message = fmt.Sprintf("raised an error that is a %s, not a string", object.Type())
 	}
-	failed.Message = shorten(failed.Message, maxMessage)
+	failed.Message = shorten(strings.TrimSpace(failed.Message), maxMessage)
 	return failed
 }

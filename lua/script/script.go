@@ -105,12 +105,12 @@ type Kind string
 
 // The kinds of error.
 const (
-	Failed    Kind = "failed"     // the script raised an error or answered nonsense
-	TimedOut  Kind = "timed out"  // it ran longer than Limits.Time
-	TooLarge  Kind = "too large"  // it passed a limit other than time
-	Cancelled Kind = "cancelled"  // the caller's context ended
-	Broken    Kind = "broken"     // a fault of this package
-	Wrong     Kind = "not usable" // the file cannot be read or compiled
+	Failed   Kind = "failed"     // the script raised an error or answered nonsense
+	TimedOut Kind = "timed out"  // it ran longer than Limits.Time
+	TooLarge Kind = "too large"  // it passed a limit other than time
+	Canceled Kind = "canceled"   // the caller's context ended
+	Broken   Kind = "broken"     // a fault of this package
+	Wrong    Kind = "not usable" // the file cannot be read or compiled
 )
 
 // Error is why a script did not load or a call did not end well.
@@ -119,7 +119,12 @@ type Error struct {
 	File    string
 	Line    int // 0 where it is not known
 	Message string
+
+	cause error // the context's, where it has ended
 }
+
+// Unwrap gives the context's error of a call that was canceled.
+func (e *Error) Unwrap() error { return e.cause }
 
 func (e *Error) Error() string {
 	if e.Line == 0 {

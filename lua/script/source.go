@@ -39,7 +39,7 @@ func (s *Suite) read(name string) (string, error) {
 	if len(source) > MaxSource {
 		return "", wrong("is larger than %d KiB, the most a script may be", MaxSource>>10)
 	}
-	return string(source), nil
+	return strings.TrimPrefix(string(source), "\ufeff"), nil // some editors write a mark first
 }
 
 // cause is the reason without the path, which may be one of this machine's.
@@ -51,8 +51,8 @@ func cause(err error) error {
 	return err
 }
 
-// compile makes a function of a source. Called with meters.arguments, it
-// answers the script itself as a function.
+// compile makes a function of a source. Called with the library's
+// meters it answers the script as a function.
 func compile(source, name string) (proto *lua.FunctionProto, err error) {
 	defer func() {
 		// The compiler indexes past its tables on some sources.
@@ -60,7 +60,7 @@ func compile(source, name string) (proto *lua.FunctionProto, err error) {
 			err = &Error{Kind: Wrong, File: name, Message: fmt.Sprintf("cannot be compiled: %v", fault)}
 		}
 	}()
-	if err := checkNesting(source, name); err != nil {
+	if err := checkTokens(source, name); err != nil {
 		return nil, err
 	}
 	chunk, err := parse.Parse(strings.NewReader(source), name)
@@ -84,6 +84,9 @@ func syntaxError(err error, source, name string) error {
 		wrong.Message = parseError.Message + " at the end of the file"
 	case errors.As(err, &parseError):
 		wrong.Line = parseError.Pos.Line
+		if parseError.Message == "unterminated string" {
+			wrong.Line-- // the scanner is past the end of the line
+		}
 		wrong.Message = fmt.Sprintf("%s near %s", parseError.Message, strconv.Quote(shorten(parseError.Token, 40)))
 	case errors.As(err, &compileError):
 		wrong.Line, wrong.Message = compileError.Line, compileError.Message

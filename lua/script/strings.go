@@ -60,3 +60,26 @@ func mapped(change func(string) string) lua.LGFunction {
 		return 1
 	}
 }
+
+// text is a string being built by one of the script's functions, counted twice
+// because it is copied as it grows.
+type text struct {
+	strings.Builder
+	L *lua.LState
+}
+
+func (t *text) add(part string) {
+	c := callOf(t.L)
+	c.check(t.L)
+	if t.Len()+len(part) > MaxString {
+		c.chargeString(t.L, MaxString+1)
+	}
+	c.charge(t.L, 2*len(part))
+	t.WriteString(part)
+}
+
+// push makes the string the function's answer.
+func (t *text) push() int {
+	t.L.Push(lua.LString(t.String()))
+	return 1
+}

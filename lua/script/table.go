@@ -2,7 +2,6 @@ package script
 
 import (
 	"sort"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -15,29 +14,20 @@ func tableModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) module 
 
 // tableConcat is table.concat(list [, separator [, from [, to]]]).
 func tableConcat(L *lua.LState) int {
-	c := callOf(L)
 	list, separator := L.CheckTable(1), L.OptString(2, "")
 	from, to := L.OptInt(3, 1), L.OptInt(4, list.Len())
-	var out strings.Builder
+	out := text{L: L}
 	for i := from; i <= to; i++ {
 		value := list.RawGetInt(i)
 		if !lua.LVCanConvToString(value) {
 			L.RaiseError("invalid value (%s) at index %d in table for concat", value.Type(), i)
 		}
-		text := lua.LVAsString(value)
+		out.add(lua.LVAsString(value))
 		if i < to {
-			text += separator
+			out.add(separator)
 		}
-		c.check(L)
-		// The builder copies as it grows: count that as well.
-		c.charge(L, 2*len(text))
-		if out.Len()+len(text) > MaxString {
-			c.chargeString(L, MaxString+1)
-		}
-		out.WriteString(text)
 	}
-	L.Push(lua.LString(out.String()))
-	return 1
+	return out.push()
 }
 
 // tableInsert is table.insert(list, [position,] value).
@@ -73,7 +63,6 @@ func tableSort(L *lua.LState) int {
 		values[i] = list.RawGetInt(i + 1)
 	}
 	sort.Slice(values, func(i, j int) bool {
-		c.check(L)
 		return lessThan(L, less, values[i], values[j])
 	})
 	for i, value := range values {

@@ -3,11 +3,9 @@ package script
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
-	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -22,11 +20,6 @@ type shape struct {
 	nulls []string
 }
 
-func jsonDecode(L *lua.LState) int {
-	L.Push(callOf(L).decode(L, []byte(L.CheckString(1))))
-	return 1
-}
-
 func jsonEncode(L *lua.LState) int {
 	L.Push(lua.LString(callOf(L).encode(L, L.CheckAny(1), MaxString)))
 	return 1
@@ -37,109 +30,6 @@ func numberString(L *lua.LState) int {
 	number, _ := L.CheckUserData(1).Value.(json.Number)
 	L.Push(lua.LString(number.String()))
 	return 1
-}
-
-// decode makes a Lua value of a JSON document. A null is nil, in a list
-// assay.json.null. A whole number that Lua's floating point cannot hold is a
-// value of its own that tostring and encode write as it was.
-func (c *call) decode(L *lua.LState, document []byte) lua.LValue {
-	d := decoder{call: c, L: L, tokens: json.NewDecoder(bytes.NewReader(document))}
-	d.tokens.UseNumber()
-	value := d.value(0)
-	if _, err := d.tokens.Token(); !errors.Is(err, io.EOF) {
-		L.RaiseError("not valid JSON: more follows after the end of the document")
-	}
-	return value
-}
-
-type decoder struct {
-	call   *call
-	L      *lua.LState
-	tokens *json.Decoder
-}
-
-func (d *decoder) token() json.Token {
-	d.call.check(d.L)
-	token, err := d.tokens.Token()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		d.L.RaiseError("not valid JSON: %s", err.Error())
-	}
-	return token
-}
-
-func (d *decoder) value(depth int) lua.LValue { return d.of(d.token(), depth) }
-
-func (d *decoder) of(token json.Token, depth int) lua.LValue {
-	switch token := token.(type) {
-	case json.Delim:
-		if depth == maxJSONDepth {
-			d.L.RaiseError("JSON nested deeper than %d levels", maxJSONDepth)
-		}
-		if token == '[' {
-			return d.list(depth + 1)
-		}
-		return d.object(depth + 1)
-	case string:
-		d.call.charge(d.L, len(token)+sizeString)
-		return lua.LString(token)
-	case json.Number:
-		return d.number(token)
-	case bool:
-		return lua.LBool(token)
-	}
-	return lua.LNil
-}
-
-func (d *decoder) list(depth int) lua.LValue {
-	d.call.charge(d.L, sizeTable)
-	table := d.L.CreateTable(4, 0)
-	d.call.shapes[table] = shape{list: true}
-	for d.tokens.More() {
-		d.call.charge(d.L, sizeSlot)
-		value := d.value(depth)
-		if value == lua.LNil {
-			value = d.call.script.suite.library.null
-		}
-		table.Append(value)
-	}
-	d.token()
-	return table
-}
-
-func (d *decoder) object(depth int) lua.LValue {
-	d.call.charge(d.L, sizeTable)
-	table := d.L.CreateTable(0, 8)
-	var nulls []string
-	for d.tokens.More() {
-		d.call.charge(d.L, sizeField)
-		name := d.token().(string)
-		value := d.value(depth)
-		if value == lua.LNil {
-			nulls = append(nulls, name)
-		}
-		table.RawSetString(name, value)
-	}
-	d.token()
-	if nulls != nil {
-		d.call.shapes[table] = shape{nulls: nulls}
-	}
-	return table
-}
-
-func (d *decoder) number(text json.Number) lua.LValue {
-	number, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
-		d.L.RaiseError("not valid JSON: the number %s is out of range", shorten(string(text), 40))
-	}
-	if whole, err := strconv.ParseInt(string(text), 10, 64); math.Abs(number) >= 1<<53 &&
-		(err != nil || int64(number) != whole) && !bytes.ContainsAny([]byte(text), ".eE") {
-		d.call.charge(d.L, sizeString+len(text))
-		return &lua.LUserData{Value: text, Metatable: d.call.script.suite.library.number}
-	}
-	return lua.LNumber(number)
 }
 
 // encode writes a Lua value as JSON, with the fields of objects in the order
@@ -159,10 +49,7 @@ type encoder struct {
 }
 
 func (e *encoder) value(value lua.LValue, depth int) {
-	e.call.check(e.L)
-	if e.out.Len() > e.limit {
-		e.call.fail(e.L, TooLarge, "answered more than %d MiB of JSON", e.limit>>20)
-	}
+	e.check()
 	switch v := value.(type) {
 	case *lua.LNilType:
 		e.out.WriteString("null")
@@ -193,16 +80,41 @@ func (e *encoder) number(number float64) {
 	e.out.Write(encoded)
 }
 
+// string writes a text piece by piece: one byte may become six.
 func (e *encoder) string(text string) {
-	if len(text) > e.limit {
-		e.call.fail(e.L, TooLarge, "answered more than %d MiB of JSON", e.limit>>20)
+	const piece = 32 << 10
+	e.out.WriteByte('"')
+	for len(text) > piece {
+		cut := piece
+		for cut > piece-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		e.piece(text[:cut])
+		text = text[cut:]
 	}
+	e.piece(text)
+	e.out.WriteByte('"')
+}
+
+func (e *encoder) piece(text string) {
+	e.check()
+	start := e.out.Len()
 	writer := json.NewEncoder(&e.out)
 	writer.SetEscapeHTML(false)
 	if err := writer.Encode(text); err != nil {
 		e.L.RaiseError("cannot write a string as JSON: %s", err.Error())
 	}
-	e.out.Truncate(e.out.Len() - 1) // the line feed
+	written := e.out.Bytes()[start:]
+	copy(written, written[1:]) // without the quotes and the line feed
+	e.out.Truncate(e.out.Len() - 3)
+}
+
+// check ends the call where it must end, or where it writes too much.
+func (e *encoder) check() {
+	e.call.check(e.L)
+	if e.out.Len() > e.limit {
+		e.call.fail(e.L, "wrote more than %d MiB of JSON", e.limit>>20)
+	}
 }
 
 func (e *encoder) table(table *lua.LTable, depth int) {
@@ -210,8 +122,8 @@ func (e *encoder) table(table *lua.LTable, depth int) {
 		e.L.RaiseError("cannot write a table as JSON that is nested deeper than %d levels, or within itself", maxJSONDepth)
 	}
 	known := e.call.shapes[table]
-	names := e.names(table)
 	length := table.MaxN()
+	names := e.names(table, length)
 	switch {
 	case len(names) > 0 && length > 0:
 		e.L.RaiseError("cannot write a table as JSON that has both a list and fields (such as %s)", strconv.Quote(shorten(names[0], 40)))
@@ -222,10 +134,14 @@ func (e *encoder) table(table *lua.LTable, depth int) {
 	}
 }
 
-// names is the names of a table's fields.
-func (e *encoder) names(table *lua.LTable) []string {
+// names is the names of a table's fields: its keys but for a list's.
+func (e *encoder) names(table *lua.LTable, length int) []string {
 	var names []string
-	for key, value := table.Next(lua.LNumber(table.MaxN())); key != lua.LNil; key, value = table.Next(key) {
+	last := lua.LNil
+	if length > 0 {
+		last = lua.LNumber(length)
+	}
+	for key, value := table.Next(last); key != lua.LNil; key, value = table.Next(key) {
 		if value == lua.LNil {
 			continue
 		}
