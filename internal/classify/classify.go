@@ -78,7 +78,7 @@ func confidence(found []Evidence) float64 {
 		switch {
 		case e.tier < contract:
 		case e.Category == first.Category:
-			agreed = agreed || e.tier != first.tier
+			agreed = agreed || e.tier != first.tier || e.isStatus != first.isStatus
 		case result.Categories[e.Category] != result.Categories[first.Category]:
 			contradicted = true
 		}

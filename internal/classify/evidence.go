@@ -3,7 +3,6 @@ package classify
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 )
@@ -18,8 +17,13 @@ type Evidence struct {
 	Text       string  // what was seen, in quotes, at most 80 bytes
 	Means      string  // what that means, as a clause
 
-	tier tier
+	tier     tier
+	ofAnswer string // the category where the failure is about an answer, as sign has it
+	isStatus bool   // it is an HTTP status of failure
+	end      int    // of the text that was seen
 }
+
+func (e *Evidence) setTier(t tier) { e.tier, e.Tier = t, t.String() }
 
 // Reason tells the evidence in a sentence.
 func (e Evidence) Reason() string {
@@ -30,23 +34,41 @@ func (e Evidence) Reason() string {
 // innermost layer of the cause chain first, then the surest.
 func gather(f Failure, o *observation) []Evidence {
 	var found []Evidence
-	if v, ok := ofStatus(o.status); ok {
-		found = append(found, ofVerdict(v, "the trace", 0, fmt.Sprintf("HTTP status %d", o.status)))
-	}
-	ix := theIndex()
-	ofAnswer := o.status >= 200 && o.status < 300
+	answered := o.status >= 200 && o.status < 300
 	for i := range o.texts {
-		s := scan{text: &o.texts[i], folded: fold(o.texts[i].raw), index: ix}
-		s.ofAnswer = ofAnswer || o.status == 0 && speaksOfAnswer(s.folded)
-		found = append(found, s.run()...)
+		s := newScan(&o.texts[i], found)
+		s.run()
+		found = s.found
+		answered = answered || o.status == 0 && s.speaksOfAnswer
 	}
+	found = append(found, ofTrace(o.status, found)...)
 	found = append(found, ofDeclaration(f)...)
-	slices.SortStableFunc(found, func(a, b Evidence) int {
-		return cmp.Or(cmp.Compare(b.tier, a.tier), cmp.Compare(b.Depth, a.Depth), cmp.Compare(b.Confidence, a.Confidence))
-	})
+	if answered {
+		attributeToAnswer(found)
+	}
+	slices.SortStableFunc(found, byWeight)
 	return slices.CompactFunc(found, func(a, b Evidence) bool {
 		return a.tier == b.tier && a.Category == b.Category && a.Means == b.Means && strings.EqualFold(a.Text, b.Text)
 	})
+}
+
+// attributeToAnswer reads what is said of refused values as said of an answer,
+// unless an HTTP status says that the upstream refused them.
+func attributeToAnswer(found []Evidence) {
+	if slices.ContainsFunc(found, func(e Evidence) bool { return e.isStatus }) {
+		return
+	}
+	for i := range found {
+		found[i].Category = cmp.Or(found[i].ofAnswer, found[i].Category)
+	}
+}
+
+// byWeight orders evidence by how much it counts, the most first.
+func byWeight(a, b Evidence) int {
+	if a.tier >= class && b.tier >= class {
+		return cmp.Or(cmp.Compare(b.Depth, a.Depth), cmp.Compare(b.tier, a.tier), cmp.Compare(b.Confidence, a.Confidence))
+	}
+	return cmp.Or(cmp.Compare(b.tier, a.tier), cmp.Compare(b.Depth, a.Depth), cmp.Compare(b.Confidence, a.Confidence))
 }
 
 func ofVerdict(v verdict, place string, depth int, seen string) Evidence {
@@ -54,6 +76,26 @@ func ofVerdict(v verdict, place string, depth int, seen string) Evidence {
 		Category: v.category, Confidence: v.confidence, Tier: v.tier.String(), Depth: depth,
 		Place: place, Text: quote(seen), Means: v.means, tier: v.tier,
 	}
+}
+
+// ofTrace is what the HTTP status says that the step saw. It counts with the
+// innermost of the evidence that the texts hold: wrapping an error does not
+// change what the step saw.
+func ofTrace(code int, found []Evidence) []Evidence {
+	v, failed := ofStatus(code)
+	switch {
+	case code >= 200 && code < 300:
+		v = verdict{schemaMismatch, hint, 0.4, "the upstream answered, and nothing says what else went wrong"}
+	case !failed:
+		return nil
+	}
+	depth := 0
+	for i := range found {
+		depth = max(depth, found[i].Depth)
+	}
+	e := ofVerdict(v, "the trace", depth, fmt.Sprintf("HTTP status %d", code))
+	e.isStatus = failed
+	return []Evidence{e}
 }
 
 // ofDeclaration is what the action's error code says.
@@ -67,120 +109,4 @@ func ofDeclaration(f Failure) []Evidence {
 		return nil
 	}
 	return []Evidence{ofVerdict(v, "the action's error code", 0, f.Execution.Error.Code)}
-}
-
-// speaksOfAnswer says whether a text without a status speaks of an answer or
-// an output rather than of what the caller gave.
-func speaksOfAnswer(folded string) bool {
-	for from, to := range wordsOf(folded) {
-		word := folded[from:to]
-		if strings.HasSuffix(word, "response") || word == "output" {
-			return true
-		}
-	}
-	return false
-}
-
-// scan looks for evidence in one text.
-type scan struct {
-	text     *text
-	folded   string
-	index    *index
-	ofAnswer bool
-	depth    int
-	hits     []hit
-	found    []Evidence
-}
-
-func (s *scan) run() []Evidence {
-	// Python prints the cause first: what follows a marker is a layer further out.
-	s.depth = strings.Count(s.folded, "the above exception was the direct") + strings.Count(s.folded, "during handling of the above")
-	for from, to := range evidentLines(s.folded) {
-		s.line(from, to)
-	}
-	return s.found
-}
-
-func (s *scan) line(from, to int) {
-	line := s.folded[from:to]
-	for a, b := range wordsOf(line) {
-		a, b = a+from, b+from
-		if strings.HasSuffix(s.folded[from:a], "---> ") {
-			s.depth++
-		}
-		if code, ok := statusAt(s.folded, a, b); ok {
-			v, _ := ofStatus(code)
-			v.confidence -= 0.03 // the trace's own status is surer than a text's
-			s.add(v, a, b)
-		}
-		s.hits = s.index.find(s.hits[:0], s.folded, a, b)
-		for _, h := range s.hits {
-			s.hit(h)
-		}
-	}
-}
-
-// hit takes a phrase that was found: a marker of the cause chain, or evidence.
-func (s *scan) hit(h hit) {
-	switch {
-	case h.sign.tier == deeper:
-		s.depth++
-	case h.sign.tier == outer:
-		s.depth--
-	case s.isName(h):
-	default:
-		category := h.sign.category
-		if s.ofAnswer && h.sign.ofAnswer != "" {
-			category = h.sign.ofAnswer
-		}
-		s.add(verdict{category, h.sign.tier, h.sign.confidence, h.sign.means}, h.from, h.to)
-	}
-}
-
-func (s *scan) add(v verdict, from, to int) {
-	if s.text.ofAction && v.tier > declared {
-		v.tier, v.confidence = declared, v.confidence*0.8
-	}
-	s.found = append(s.found, ofVerdict(v, s.text.place, s.depth, s.text.raw[from:to]))
-}
-
-// isName says whether a hit is the name of a variable or field rather than
-// something that happened.
-func (s *scan) isName(h hit) bool {
-	rest := s.folded[h.to:]
-	for _, tail := range [...]string{" is not defined", " is not a function", " is not a constructor", " is not iterable", " is undefined"} {
-		if strings.HasPrefix(rest, tail) {
-			return h.sign.category != logicFault
-		}
-	}
-	return h.sign.tier <= words && s.isQuoted(h.from, h.to)
-}
-
-// isQuoted says whether folded[from:to] stands in quotes as a name does, and
-// not as the value of a key.
-func (s *scan) isQuoted(from, to int) bool {
-	if from == 0 || to == len(s.folded) || s.folded[from-1] != s.folded[to] || strings.IndexByte("'\"`", s.folded[to]) < 0 {
-		return false
-	}
-	before := strings.TrimRight(s.folded[:from-1], " ")
-	return before != "" && strings.IndexByte(":=(", before[len(before)-1]) < 0
-}
-
-// wordsOf gives the bounds of each word of a text.
-func wordsOf(s string) iter.Seq2[int, int] {
-	return func(yield func(int, int) bool) {
-		for i := 0; i < len(s); {
-			if !isWord[s[i]] {
-				i++
-				continue
-			}
-			from := i
-			for i < len(s) && isWord[s[i]] {
-				i++
-			}
-			if !yield(from, i) {
-				return
-			}
-		}
-	}
 }

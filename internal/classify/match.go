@@ -7,7 +7,7 @@ import (
 
 const (
 	maxGap    = 100 // bytes that a "*" within a phrase may stand for
-	prefixLen = 5   // bytes that find a phrase of one open word, such as "throttl*"
+	prefixLen = 4   // bytes that find a phrase of one open word, such as "throttl*"
 	minSuffix = 10  // shorter words have no suffix worth looking for
 )
 
@@ -102,6 +102,7 @@ func (p *pattern) endsAt(text string, end int) bool {
 type hit struct {
 	sign     *sign
 	from, to int
+	open     bool // the phrase holds a gap, where more may stand
 }
 
 // find gives the longest phrase that starts at the word text[from:to], or what
@@ -117,7 +118,7 @@ func (ix *index) find(text string, from, to int) hit {
 	}
 	for i := range ix.suffixes {
 		if strings.HasSuffix(word, ix.suffixes[i].text) {
-			return hit{&ix.suffixes[i].sign, from, to}
+			return hit{&ix.suffixes[i].sign, from, to, false}
 		}
 	}
 	return h
@@ -126,7 +127,7 @@ func (ix *index) find(text string, from, to int) hit {
 func longest(h hit, patterns []pattern, text string, from int) hit {
 	for i := range patterns {
 		if end, ok := patterns[i].match(text, from); ok && end > h.to {
-			h = hit{patterns[i].sign, from, end}
+			h = hit{patterns[i].sign, from, end, len(patterns[i].parts) > 1}
 		}
 	}
 	return h

@@ -33,6 +33,11 @@ func observe(f Failure) observation {
 		o.add("the failing step's message", "message", step.Error.Message, false)
 		o.add("the failing step's stack", "stack", step.Error.Stack, false)
 		o.add("the failing step's code", "code", step.Error.Code, false)
+		if step.Error.Status >= 400 {
+			// What an upstream says of its failure often stands there only. What
+			// it says of its successes is no evidence.
+			o.add("the failing step's output", "output", string(step.Output), false)
+		}
 	}
 	if e := f.Execution.Error; e != nil {
 		o.code = e.Code
@@ -69,14 +74,14 @@ func (o *observation) field(name string) []string {
 	return texts
 }
 
-// statuses are the HTTP statuses of the failing step and of the texts.
+// statuses are the HTTP statuses that the failing step saw or the texts name.
 func (o *observation) statuses() []int {
 	var codes []int
 	if o.status != 0 {
 		codes = append(codes, o.status)
 	}
 	for _, t := range o.texts {
-		folded := fold(t.raw)
+		folded := fold(unescape(t.raw))
 		for from, to := range wordsOf(folded) {
 			if code, ok := statusAt(folded, from, to); ok && !slices.Contains(codes, code) {
 				codes = append(codes, code)

@@ -2,9 +2,10 @@ package classify
 
 import "slices"
 
-// tier is how much a kind of evidence counts: the greatest tier that holds
-// evidence decides, whatever stands in the lower ones. Within a tier the
-// innermost layer of the cause chain decides, then the surer sign.
+// tier is how much a kind of evidence counts. Among what runtimes and statuses
+// say (class and above) the innermost layer of the cause chain decides, and in
+// a layer the greatest tier; where there is none of that, the greatest tier
+// decides, and in a tier the innermost layer. Then the surer sign.
 type tier int
 
 const (
@@ -79,7 +80,9 @@ func allSigns() []sign {
 // gRPC, node-fetch and Python.
 var chainSigns = []sign{
 	{tier: deeper, phrases: []string{
-		"[cause]:", "cause:", "caused by", "[errors]:", "nested exception is", ", reason:", "reset reason:", "last error:", "original error:", "inner exception:", "root cause:",
+		"[cause]:", "cause:", "caused by", "nested exception is", ", reason:", "reset reason:", "last error:", "original error:", "inner exception:", "root cause:",
 	}},
-	{tier: outer, phrases: []string{"the above exception was the direct cause of", "during handling of the above exception"}},
+	// Not "During handling of the above exception": what was being handled need
+	// not be the cause.
+	{tier: outer, phrases: []string{"the above exception was the direct cause of"}},
 }

@@ -46,7 +46,7 @@ var statusVerdicts = map[int]verdict{
 	504: {timeout, status, 0.95, "a gateway waited for the upstream for too long"},
 	509: {rateLimited, status, 0.9, "the bandwidth is used up"},
 	511: {auth, status, 0.9, "the network wants a sign-in"},
-	522: {timeout, status, 0.8, "the edge waited for the origin for too long"},
+	522: {outage, status, 0.85, "the edge could not reach the origin"},
 	524: {timeout, status, 0.93, "the edge waited for the origin for too long"},
 	529: {outage, status, 0.8, "the upstream is overloaded"},
 	561: {auth, status, 0.9, "the sign-in failed"},
@@ -72,7 +72,7 @@ func ofStatus(code int) (verdict, bool) {
 // as the first word of its reason phrase.
 var (
 	beforeStatus = []string{
-		"status", "code", "statuscode", "status_code", "httpstatus", "httpcode", "http_status", "http", "responded", "httpstatuscode", "responsecode", "returned", "answered", "got", "received",
+		"status", "code", "statuscode", "status_code", "httpstatus", "httpcode", "http_status", "http", "responded", "httpstatuscode", "responsecode", "returned", "answered", "got", "received", "response", "failed",
 	}
 	reasonPhrases = map[int]string{
 		400: "bad", 401: "unauthorized", 402: "payment", 403: "forbidden", 404: "not found", 405: "method", 406: "not acceptable", 407: "proxy", 408: "request", 409: "conflict", 410: "gone", 411: "length",
@@ -111,8 +111,8 @@ func standsAlone(text string, from, to int) bool {
 	if from > 0 && strings.IndexByte("./-#$+@", text[from-1]) >= 0 {
 		return false
 	}
-	if from > 1 && text[from-1] == ':' && isWord[text[from-2]] && !strings.HasPrefix(wordBefore(text, from), "st") {
-		return false
+	if from > 0 && text[from-1] == ':' && !slices.Contains(beforeStatus, wordBefore(text, from)) {
+		return false // a port
 	}
 	if to+1 < len(text) && strings.IndexByte(".:/-%", text[to]) >= 0 && text[to+1] >= '0' && text[to+1] <= '9' {
 		return false

@@ -2,6 +2,7 @@ package classify
 
 import (
 	"iter"
+	"strconv"
 	"strings"
 )
 
@@ -20,59 +21,89 @@ func clip(s string) string {
 	return s[:headBytes] + "\n" + s[len(s)-tailBytes:]
 }
 
-// fold lowers ASCII letters, undoes JSON's escapes so that a body quoted in a
-// message reads like one that is not, and blanks addresses, whose words say
-// nothing. Every byte keeps its place.
+// unescape undoes JSON's escapes, however deep, so that a body quoted in a
+// message reads like one that is not.
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
+			continue
+		}
+		start := i
+		for i < len(s) && s[i] == '\\' {
+			i++
+		}
+		i += writeEscaped(&b, s[start:i], s[i:]) - 1
+	}
+	return b.String()
+}
+
+// writeEscaped writes what backslashes and the text after them stand for, and
+// gives how much of that text it took.
+func writeEscaped(b *strings.Builder, backslashes, rest string) int {
+	switch {
+	case rest == "":
+		return 0
+	case strings.IndexByte("nrt", rest[0]) >= 0:
+		b.WriteByte('\n')
+		return 1
+	case rest[0] == '"' || rest[0] == '\'' || rest[0] == '/':
+		return 0
+	case rest[0] == 'u' && len(rest) >= 5:
+		if code, err := strconv.ParseUint(rest[1:5], 16, 16); err == nil {
+			b.WriteRune(rune(code))
+			return 5
+		}
+	}
+	b.WriteString(backslashes)
+	return 0
+}
+
+// fold lowers ASCII letters, and blanks addresses, whose words say nothing.
+// Every byte keeps its place.
 func fold(s string) string {
 	b := make([]byte, len(s))
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c += 'a' - 'A'
-		case c == '\\':
-			i = unescape(b, s, i)
-			continue
-		case c == ':' && strings.HasPrefix(s[i:], "://"):
+		if c == ':' && strings.HasPrefix(s[i:], "://") {
 			i = blankAddress(b, s, i)
 			continue
+		}
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
 		}
 		b[i] = c
 	}
 	return string(b)
 }
 
-// unescape writes the escape at s[i:] into b and gives its last byte's index.
-func unescape(b []byte, s string, i int) int {
-	for i < len(s) && s[i] == '\\' {
-		b[i] = ' '
-		i++
-	}
-	if i == len(s) {
-		return i - 1
-	}
-	switch s[i] {
-	case 'n', 'r', 't':
-		b[i] = '\n'
-	case 'u':
-		if code := s[i:min(len(s), i+5)]; code == "u0027" || code == "u0022" {
-			copy(b[i:], "    '")
-			return i + 4
-		}
-		b[i] = 'u'
-	default:
-		i--
-	}
-	return i
-}
-
 // blankAddress blanks the address whose "://" is at s[i:], and gives the index
-// of its last byte.
+// of its last byte. What a template leaves where a variable is not set stays.
 func blankAddress(b []byte, s string, i int) int {
-	for ; i < len(s) && !strings.ContainsRune(" \t\r\n\"'`<>\\),;]}", rune(s[i])); i++ {
-		b[i] = '~'
+	end := i
+	for end < len(s) && strings.IndexByte(" \t\r\n\"'`<>\\),;]}", s[end]) < 0 {
+		end++
 	}
-	return i - 1
+	for from := i; from < end; {
+		to := from + 1
+		for to < end && strings.IndexByte("/=&?#", s[to]) < 0 {
+			to++
+		}
+		segment := strings.ToLower(s[from:to])
+		switch segment[1:] {
+		case "undefined", "null", "nan", "[object":
+			copy(b[from:to], segment)
+		default:
+			copy(b[from:to], strings.Repeat("~", to-from))
+		}
+		from = to
+	}
+	return end - 1
 }
 
 // isFrame says whether a line is a place in the code, which is no evidence:
@@ -83,8 +114,14 @@ func isFrame(line string) bool {
 		return true
 	}
 	return isPythonFrame(line) || strings.HasPrefix(trimmed, "goroutine ") || strings.HasPrefix(trimmed, "... ") ||
-		strings.HasPrefix(trimmed, "- /") || strings.HasPrefix(trimmed, "/") && strings.Contains(trimmed, ".go:") ||
-		trimmed != "" && strings.Trim(trimmed, "^~ \r") == ""
+		strings.HasPrefix(trimmed, "- /") || strings.HasPrefix(trimmed, "/") && strings.Contains(trimmed, ".go:")
+}
+
+// isCaret says whether a text begins with a line that points at the source
+// line above it.
+func isCaret(text string) bool {
+	text = strings.TrimLeft(text, " \t~")
+	return strings.HasPrefix(text, "^")
 }
 
 // isPythonFrame says whether a line is a frame that the frame's source line follows.
@@ -102,7 +139,7 @@ func evidentLines(text string) iter.Seq2[int, int] {
 				to = from + end
 			}
 			line := text[from:to]
-			source := python && strings.HasPrefix(line, "    ")
+			source := python && strings.HasPrefix(line, "    ") || isCaret(text[min(to+1, len(text)):])
 			python = isPythonFrame(line)
 			if !source && !isFrame(line) && !yield(from, to) {
 				return
