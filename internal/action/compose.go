@@ -2,6 +2,7 @@ package action
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -55,7 +56,7 @@ func (e *execution) composeLine(q *request, m *message) *failed {
 		return &failed{failure: Default, message: "url is not an absolute http or https URL"}
 	}
 	m.url = address
-	path := parsed.EscapedPath()
+	path := cmp.Or(parsed.EscapedPath(), "/")
 	shown := (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path, RawPath: parsed.RawPath}).String()
 	if secret {
 		path, shown = masked, masked
@@ -74,7 +75,7 @@ func (e *execution) composeBody(q *request, m *message) *failed {
 		}
 		document, err := EncodeValue(value)
 		if err != nil {
-			return &failed{failure: Default, message: "json: " + err.Error()}
+			return &failed{failure: Default, message: "json", detail: err.Error()}
 		}
 		m.body, m.headers["Content-Type"] = string(document), "application/json"
 		m.shown["json"] = forTrace(value)

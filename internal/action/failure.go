@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -48,7 +49,9 @@ var failures = []Failure{
 // failed is how a step or one try of a request ended badly.
 type failed struct {
 	failure  Failure
-	message  string // no input values but those in a URL's path
+	title    string // method and path of the request, which may hold input values
+	message  string // what happened, fit for the log: without any input value
+	detail   string // more of it, which may hold input values
 	code     string // of the system, such as ECONNREFUSED
 	status   int    // HTTP status, 0 for none
 	attempts int
@@ -56,6 +59,12 @@ type failed struct {
 
 	retryable  bool
 	retryAfter string // the header as it came
+}
+
+// text is all that is known of the failure.
+func (f *failed) text() string {
+	parts := []string{f.title, f.message, f.detail}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")
 }
 
 // fromError makes a failure of what the HTTP client answered instead of a
@@ -119,10 +128,9 @@ func broken(err *net.OpError) *failed {
 	}
 	f := &failed{failure: Unreachable, message: doing + " failed", retryable: true}
 	var errno syscall.Errno
-	if name := ""; errors.As(err, &errno) {
-		if name = errnos[errno]; name != "" {
-			f.message, f.code = doing+" "+name, name
-		}
+	if errors.As(err, &errno) && errnos[errno] != "" {
+		f.code = errnos[errno]
+		f.message = doing + " " + f.code
 	}
 	if doing == "connect" && err.Addr != nil {
 		f.message += " " + err.Addr.String()

@@ -33,6 +33,7 @@ func (r *Runtime) checkExpression(expr hcl.Expression, before int) hcl.Diagnosti
 // child is the scope of the handler's expressions.
 func (r *Runtime) child(input cty.Value, steps map[string]cty.Value) *hcl.EvalContext {
 	child := r.scope.NewChild()
+	child.Functions = r.scope.Functions // HCL suggests names from the innermost scope only
 	child.Variables = map[string]cty.Value{"input": input, "step": cty.ObjectVal(steps)}
 	return child
 }

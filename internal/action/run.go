@@ -75,13 +75,12 @@ func (o *Outcome) Envelope() json.RawMessage {
 // execution is one run of a handler.
 type execution struct {
 	*Runtime
-	outcome  Outcome
-	log      *slog.Logger
-	input    cty.Value
-	values   map[string]cty.Value // of the steps so far
-	context  *hcl.EvalContext
-	attempts int // of the last request
-	random   *rand.Rand
+	outcome Outcome
+	log     *slog.Logger
+	input   cty.Value
+	values  map[string]cty.Value // of the steps so far
+	context *hcl.EvalContext
+	random  *rand.Rand
 }
 
 // Run executes the handler on an input, a JSON document.
@@ -132,10 +131,10 @@ func (e *execution) run(ctx context.Context, input json.RawMessage) *failed {
 // part records something that failed and is not one of the handler's steps.
 func (e *execution) part(id, name string, run func() *failed) *failed {
 	f := run()
-	stack := fmt.Sprintf("%s\n    at %s (%s:%d)", f.message, e.definition.Name, e.definition.Range.Filename, e.definition.Range.Start.Line)
+	stack := fmt.Sprintf("%s\n    at %s (%s:%d)", f.text(), e.definition.Name, e.definition.Range.Filename, e.definition.Range.Start.Line)
 	e.outcome.Steps = append(e.outcome.Steps, Step{
 		ID: id, Name: name, Started: time.Now(),
-		Error: &StepError{Message: f.message, Stack: stack, Code: f.code, Status: f.status},
+		Error: &StepError{Message: f.text(), Stack: stack, Code: f.code, Status: f.status},
 	})
 	return f
 }
@@ -143,7 +142,7 @@ func (e *execution) part(id, name string, run func() *failed) *failed {
 func (e *execution) takeInput(input json.RawMessage) *failed {
 	document, err := schema.Decode(input)
 	if err != nil {
-		return &failed{failure: InvalidInput, message: "input validation failed: " + err.Error()}
+		return &failed{failure: InvalidInput, message: "input validation failed", detail: err.Error()}
 	}
 	constraint := cty.DynamicPseudoType
 	if s := e.definition.Input; s != nil {
@@ -154,7 +153,7 @@ func (e *execution) takeInput(input json.RawMessage) *failed {
 	}
 	e.input, err = toValue(document, constraint, e.sensitive)
 	if err != nil {
-		return &failed{failure: InvalidInput, message: "input validation failed: " + err.Error()}
+		return &failed{failure: InvalidInput, message: "input validation failed", detail: err.Error()}
 	}
 	return nil
 }
@@ -170,7 +169,8 @@ func invalidInput(problems []schema.Problem) *failed {
 	}
 	return &failed{
 		failure: InvalidInput,
-		message: "input validation failed: " + strings.Join(lines, "; "),
+		message: "input validation failed",
+		detail:  strings.Join(lines, "; "),
 		details: map[string]any{"missing_fields": missing},
 	}
 }
@@ -186,11 +186,11 @@ func (e *execution) makeOutput() *failed {
 	}
 	document, err := EncodeValue(value)
 	if err != nil {
-		return &failed{failure: InvalidOutput, message: "output: " + err.Error()}
+		return &failed{failure: InvalidOutput, message: "output", detail: err.Error()}
 	}
 	if s := e.definition.Output; s != nil {
 		if problems := s.Check(document); problems != nil {
-			return &failed{failure: InvalidOutput, message: "output schema mismatch: " + problems[0].At("output")}
+			return &failed{failure: InvalidOutput, message: "output schema mismatch", detail: problems[0].At("output")}
 		}
 	}
 	e.outcome.Output = document
@@ -204,7 +204,7 @@ func (e *execution) evaluate(expr hcl.Expression) (cty.Value, *failed) {
 	if !diags.HasErrors() {
 		return value, nil
 	}
-	f := &failed{failure: Default, message: "expression failed: " + diags[0].Summary + ": " + diags[0].Detail}
+	f := &failed{failure: Default, message: "expression failed: " + diags[0].Summary, detail: diags[0].Detail}
 	switch {
 	case reads(expr, "step"):
 		f.failure = Decode
@@ -216,7 +216,7 @@ func (e *execution) evaluate(expr hcl.Expression) (cty.Value, *failed) {
 
 // declared turns a failure into the error that the action declares for it.
 func (e *execution) declared(f *failed) *Error {
-	details := map[string]any{"trace": e.outcome.TraceID, "attempts": f.attempts, "reason": f.message}
+	details := map[string]any{"trace": e.outcome.TraceID, "attempts": f.attempts, "reason": f.text()}
 	if f.status != 0 {
 		details["status"] = f.status
 	}

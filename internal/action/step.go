@@ -26,8 +26,8 @@ func (e *execution) step(ctx context.Context, s *step) *failed {
 	record.Duration = time.Since(record.Started)
 	if f != nil {
 		record.Error = &StepError{
-			Message: f.message, Code: f.code, Status: f.status,
-			Stack: fmt.Sprintf("%s\n    at step %s (%s)", f.message, s.name, s.place),
+			Message: f.text(), Code: f.code, Status: f.status,
+			Stack: fmt.Sprintf("%s\n    at step %s (%s)", f.text(), s.name, s.place),
 		}
 	}
 	e.outcome.Steps = append(e.outcome.Steps, record)
@@ -54,7 +54,7 @@ func (e *execution) runStep(ctx context.Context, s *step, record *Step) (cty.Val
 		record.Output = response.traced()
 	}
 	if f != nil {
-		f.message = message.title + ": " + f.message
+		f.title = message.title
 		return cty.NilVal, f
 	}
 	return response.value(), nil
@@ -96,7 +96,7 @@ func (e *execution) attempt(ctx context.Context, s *step, m *message) (*response
 	if err != nil {
 		return nil, fromError(err, s.request.timeout)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxResponse+1))
 	if err != nil {
 		return nil, fromError(err, s.request.timeout)

@@ -138,14 +138,14 @@ func (t *tenant) query(c *call) reply {
 		return problem(http.StatusBadRequest, err.Error())
 	}
 	rows := t.analytics.rows(strings.ToLower(q.Filter.Value), t.now().Add(-window))
-	start = min(start, len(rows))
-	end := min(start+t.pageSize, len(rows))
-	answer := map[string]any{"data": rows[start:end]}
+	first := min(start, len(rows))
+	end := min(first+t.pageSize, len(rows))
+	answer := map[string]any{"data": rows[first:end]}
 	switch {
 	case c.struck.has(kindRepeatPageToken):
 		answer["nextPageToken"] = pageToken(start)
 	case c.struck.has(kindEndlessPages):
-		answer["nextPageToken"] = pageToken(end + 1)
+		answer["nextPageToken"] = pageToken(start + 1)
 	case end < len(rows):
 		answer["nextPageToken"] = pageToken(end)
 	}

@@ -6,7 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gowebpki/jcs"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/assay-cx/assay/internal/action"
 )
 
 // FaultHits says how often a fault struck.
@@ -40,8 +44,9 @@ type fault struct {
 
 	// When it strikes: every condition that is set must hold.
 	operation   operation
-	action      string         // id
-	when        hcl.Expression // over input
+	action      string          // id, in lower case
+	inputs      map[string]bool // of the vectors that it is for, canonical; nil for all
+	when        hcl.Expression  // over input
 	every       int
 	first       int
 	probability float64 // negative where not set
@@ -134,6 +139,34 @@ func (l latency) draw(random *rand.Rand) time.Duration {
 	default:
 		return l.low
 	}
+}
+
+// concerns reports whether the fault is for what a call is about.
+func (f *fault) concerns(about subject) bool {
+	if f.action != "" && f.action != about.action {
+		return false
+	}
+	if f.inputs != nil && !f.inputs[canonical(about)] {
+		return false
+	}
+	if f.when == nil {
+		return true
+	}
+	value, err := action.DecodeValue(about.input)
+	if err != nil {
+		return false
+	}
+	holds, err := evaluate(f.when, withVariable(f.scope, "input", value), cty.Bool)
+	return err == nil && holds.True()
+}
+
+// canonical is what a call is about, the same for the same JSON.
+func canonical(about subject) string {
+	text, err := jcs.Transform(about.input)
+	if err != nil {
+		return ""
+	}
+	return about.action + " " + string(text)
 }
 
 // unconditional reports whether the fault strikes every request.

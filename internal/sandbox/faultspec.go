@@ -28,15 +28,17 @@ const (
 
 // faultReader reads the attributes of one fault.
 type faultReader struct {
-	scope *hcl.EvalContext
-	fault *fault
-	diags hcl.Diagnostics
+	scope   *hcl.EvalContext
+	vectors []Vector
+	fault   *fault
+	diags   hcl.Diagnostics
 }
 
 // faultAttributes are the attributes that a fault may have, and how each is read.
 var faultAttributes = map[string]func(*faultReader, hcl.Expression){
 	"kind":         func(*faultReader, hcl.Expression) {}, // read first
 	"action":       (*faultReader).action,
+	"vector":       (*faultReader).vector,
 	"when":         func(r *faultReader, expr hcl.Expression) { r.fault.when = expr },
 	"every":        func(r *faultReader, expr hcl.Expression) { r.integer(expr, &r.fault.every, 1, maxFaultCount) },
 	"first":        func(r *faultReader, expr hcl.Expression) { r.integer(expr, &r.fault.first, 1, maxFaultCount) },
@@ -54,21 +56,33 @@ var faultAttributes = map[string]func(*faultReader, hcl.Expression){
 	"uses":         func(r *faultReader, expr hcl.Expression) { r.integer(expr, &r.fault.uses, 1, maxFaultCount) },
 }
 
-// compileFault reads a fault block of the sandbox, or the object of a route's
-// fault attribute. seed and place make its draws its own.
-func compileFault(op operation, attributes hcl.Attributes, block hcl.Range, place string, scope *hcl.EvalContext, seed uint64) (*fault, hcl.Diagnostics) {
-	r := &faultReader{scope: scope, fault: &fault{
+// tenantOnly are the attributes that a route's fault does not have: the route
+// itself has a condition.
+var tenantOnly = []string{"action", "vector", "when"}
+
+// newFaultReader readies a reader for the fault of a block. seed and the
+// block's place make the fault's draws its own.
+func newFaultReader(op operation, place string, block hcl.Range, scope *hcl.EvalContext, seed uint64) *faultReader {
+	return &faultReader{scope: scope, fault: &fault{
 		operation: op, place: place, scope: scope, seed: seed ^ hashOf(place, block.String()), probability: -1, bytes: -1, uses: 1,
 	}}
-	r.kind(op, attributes["kind"], block)
+}
+
+// read reads a fault block of the sandbox, or the object of a route's fault
+// attribute.
+func (r *faultReader) read(attributes hcl.Attributes, block hcl.Range) (*fault, hcl.Diagnostics) {
+	r.kind(r.fault.operation, attributes["kind"], block)
+	known := keys(faultAttributes)
+	if r.fault.operation == opMock {
+		known = slices.DeleteFunc(known, func(name string) bool { return slices.Contains(tenantOnly, name) })
+	}
 	for _, name := range keys(attributes) {
 		attribute := attributes[name]
-		read, ok := faultAttributes[name]
-		if !ok {
-			r.diags = append(r.diags, unsupported(attribute, keys(faultAttributes)))
+		if !slices.Contains(known, name) {
+			r.diags = append(r.diags, unsupported(attribute, known))
 			continue
 		}
-		read(r, attribute.Expr)
+		faultAttributes[name](r, attribute.Expr)
 	}
 	r.fault.fillIn()
 	return r.fault, r.diags
@@ -150,7 +164,29 @@ func (r *faultReader) action(expr hcl.Expression) {
 		r.diags = append(r.diags, action.Wrong(expr, "Wrong type", "Name an action of this suite, such as action.inventory_sync."))
 		return
 	}
-	r.fault.action = value.GetAttr("id").AsString()
+	r.fault.action = strings.ToLower(value.GetAttr("id").AsString())
+}
+
+// vector takes the label of a vector block and finds what it submits.
+func (r *faultReader) vector(expr hcl.Expression) {
+	var name string
+	r.text(expr, &name)
+	if name == "" {
+		return
+	}
+	r.fault.inputs = map[string]bool{}
+	var names []string
+	for _, v := range r.vectors {
+		names = append(names, v.Name)
+		if v.Name == name {
+			r.fault.inputs[canonical(subject{strings.ToLower(v.ActionID), v.Input})] = true
+		}
+	}
+	if len(r.fault.inputs) == 0 {
+		problem := action.Wrong(expr, "Fault without a vector", "No vector of this run is called %q, so the fault strikes nothing.%s", name, didYouMean(name, names))
+		problem.Severity = hcl.DiagWarning // a filter may have left the vector out
+		r.diags = append(r.diags, problem)
+	}
 }
 
 // latency takes "200ms", { min, max } for a uniform one or { median, sigma }

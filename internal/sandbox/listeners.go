@@ -64,8 +64,8 @@ func (l *Listeners) Hosts() []string {
 // Close gives the ports back. It is not needed after Sandbox.Close, and does
 // no harm then.
 func (l *Listeners) Close() {
-	l.sandbox.Close()
+	_ = l.sandbox.Close()
 	for _, listener := range l.mocks {
-		listener.Close()
+		_ = listener.Close()
 	}
 }

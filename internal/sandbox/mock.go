@@ -81,7 +81,7 @@ func (m *mock) compileRoute(block *specfile.Route) (*route, hcl.Diagnostics) {
 	if block.Fault != nil {
 		place := fmt.Sprintf("mock.%s %q", m.name, block.Pattern)
 		var problems hcl.Diagnostics
-		r.fault, problems = compileFault(opMock, faultOf(block.Fault), block.Range, place, m.scope, m.seed)
+		r.fault, problems = newFaultReader(opMock, place, block.Range, m.scope, m.seed).read(faultOf(block.Fault), block.Range)
 		diags = append(diags, problems...)
 	}
 	if block.JSON != nil && block.Body != nil {

@@ -12,7 +12,9 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -30,12 +32,20 @@ type Spec struct {
 	Mocks    []*specfile.Mock
 	Settings *specfile.Sandbox // nil for the defaults
 	Actions  []*action.Runtime
+	Vectors  []Vector // those that a fault can be for
 	// Scope holds the spec's variables and functions. Values in it may be
 	// unknown while a spec is validated, but then the sandbox is not served.
 	Scope *hcl.EvalContext
 	// Seed decides which requests the faults with a probability strike.
 	Seed   uint64
 	Logger *slog.Logger // nil for none
+}
+
+// Vector is what a vector submits.
+type Vector struct {
+	Name     string // as its block is labelled
+	ActionID string
+	Input    json.RawMessage
 }
 
 // Sandbox is an embedded CXone with its mocks.
@@ -45,9 +55,13 @@ type Sandbox struct {
 	faults []*fault
 	logger *slog.Logger
 
+	headerTimeout time.Duration // for the headers of a request
+
 	servers []*http.Server
-	running sync.WaitGroup // servers and executions
 	cancel  context.CancelFunc
+	running sync.WaitGroup // servers, requests and executions
+	mutex   sync.Mutex
+	closed  bool // no more requests are taken
 }
 
 // Compile checks a spec and makes a sandbox of it. It has no side effects.
@@ -57,7 +71,7 @@ func Compile(spec Spec) (*Sandbox, hcl.Diagnostics) {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	settings, faults, diags := compileSettings(spec)
-	s := &Sandbox{faults: faults, logger: logger, tenant: newTenant(settings, spec.Actions, faults, time.Now)}
+	s := &Sandbox{faults: faults, logger: logger, headerTimeout: 5 * time.Second, tenant: newTenant(settings, spec.Actions, faults, time.Now)}
 	for _, block := range spec.Mocks {
 		compiled, problems := compileMock(block, spec.Scope, spec.Seed)
 		diags = append(diags, problems...)
@@ -74,7 +88,7 @@ func (s *Sandbox) Serve(ctx context.Context, l *Listeners) {
 	for _, m := range s.mocks {
 		listener := l.mocks[m.name]
 		if m.refuses() {
-			listener.Close()
+			_ = listener.Close() // so that the kernel refuses for it
 			continue
 		}
 		m.start(time.Now())
@@ -84,9 +98,9 @@ func (s *Sandbox) Serve(ctx context.Context, l *Listeners) {
 
 func (s *Sandbox) serve(ctx context.Context, listener net.Listener, handler http.Handler) {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           s.tracked(handler),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: s.headerTimeout,
 		ReadTimeout:       20 * time.Second,
 		WriteTimeout:      2 * time.Minute, // longer than any answer that is slow on purpose
 		IdleTimeout:       time.Minute,
@@ -115,19 +129,45 @@ func (s *Sandbox) MockProblems() []MockProblem {
 	return all
 }
 
-// Close stops the servers and the executions. Answers that are being written
-// are finished as long as ctx lasts, those that hang on purpose are cut.
+// tracked counts the requests that a handler is busy with, so that Close can
+// wait for them.
+func (s *Sandbox) tracked(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mutex.Lock()
+		if s.closed {
+			s.mutex.Unlock()
+			panic(http.ErrAbortHandler)
+		}
+		s.running.Add(1)
+		s.mutex.Unlock()
+		defer s.running.Done()
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// Close stops the servers and the executions, and waits until they have
+// stopped or ctx ends. Connections are cut: there is nobody left to answer.
 func (s *Sandbox) Close(ctx context.Context) error {
 	if s.cancel == nil {
 		return nil
 	}
+	s.mutex.Lock()
+	s.closed = true
+	s.mutex.Unlock()
 	s.cancel()
 	var problems []error
 	for _, server := range s.servers {
-		if err := server.Shutdown(ctx); err != nil {
-			problems = append(problems, err, server.Close())
-		}
+		problems = append(problems, server.Close())
 	}
-	s.running.Wait()
-	return errors.Join(problems...)
+	stopped := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+		return errors.Join(problems...)
+	case <-ctx.Done():
+		return fmt.Errorf("the sandbox did not stop: %w", ctx.Err())
+	}
 }

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 	"go.uber.org/goleak"
 
 	"github.com/assay-cx/assay/hcl/specfile"
@@ -24,7 +26,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const actionID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+const (
+	actionID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+	otherID  = "b1b2c3d4-e5f6-4890-abcd-ef1234567890"
+)
 
 // inventory is an action with a handler and the upstream that it calls.
 const inventory = `
@@ -73,32 +78,35 @@ mock "erp" {
 `
 
 // compile reads a spec and compiles what is the sandbox's in it.
-func compile(t testing.TB, spec string, l *Listeners) (*Sandbox, hcl.Diagnostics) {
-	t.Helper()
+func compile(tb testing.TB, spec string, l *Listeners) (*Sandbox, hcl.Diagnostics) {
+	tb.Helper()
 	upstreams := action.NewClient()
-	t.Cleanup(upstreams.CloseIdleConnections)
-	suite := load(t, spec)
+	tb.Cleanup(upstreams.CloseIdleConnections)
+	suite := load(tb, spec)
 	scope := scopeOf(suite, l)
 	var runtimes []*action.Runtime
 	var diags hcl.Diagnostics
 	for _, a := range suite.Actions {
-		runtime, problems := action.New(definition(t, a, scope), scope, action.Options{Client: upstreams})
+		runtime, problems := action.New(definition(tb, a, scope), scope, action.Options{Client: upstreams})
 		diags = append(diags, problems...)
 		runtimes = append(runtimes, runtime)
 	}
-	s, problems := Compile(Spec{Mocks: suite.Mocks, Settings: suite.Sandbox, Actions: runtimes, Scope: scope, Seed: 1})
+	s, problems := Compile(Spec{
+		Mocks: suite.Mocks, Settings: suite.Sandbox, Actions: runtimes, Scope: scope, Seed: 1,
+		Vectors: []Vector{{"first", actionID, json.RawMessage(goodInput)}, {"second", actionID, json.RawMessage(`{"sku":"B","warehouseId":"W"}`)}},
+	})
 	return s, append(diags, problems...)
 }
 
-func load(t testing.TB, spec string) *specfile.Suite {
-	t.Helper()
-	dir := t.TempDir()
+func load(tb testing.TB, spec string) *specfile.Suite {
+	tb.Helper()
+	dir := tb.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "main.assay.hcl"), []byte(spec), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	suite, diags := specfile.Load(dir, "0.1.0")
 	if diags.HasErrors() {
-		t.Fatalf("spec: %v", diags)
+		tb.Fatalf("spec: %v", diags)
 	}
 	return suite
 }
@@ -113,19 +121,21 @@ func scopeOf(suite *specfile.Suite, l *Listeners) *hcl.EvalContext {
 		mocks[m.Name] = cty.ObjectVal(map[string]cty.Value{"url": url})
 	}
 	for _, a := range suite.Actions {
-		actions[a.Name] = cty.ObjectVal(map[string]cty.Value{"id": cty.StringVal(actionID)})
+		id, _ := a.ID.Value(nil)
+		actions[a.Name] = cty.ObjectVal(map[string]cty.Value{"id": id})
 	}
-	return &hcl.EvalContext{Variables: map[string]cty.Value{
-		"mock": cty.ObjectVal(mocks), "action": cty.ObjectVal(actions),
-	}}
+	return &hcl.EvalContext{
+		Variables: map[string]cty.Value{"mock": cty.ObjectVal(mocks), "action": cty.ObjectVal(actions)},
+		Functions: map[string]function.Function{"try": tryfunc.TryFunc},
+	}
 }
 
-func definition(t testing.TB, a *specfile.Action, scope *hcl.EvalContext) action.Definition {
-	t.Helper()
+func definition(tb testing.TB, a *specfile.Action, scope *hcl.EvalContext) action.Definition {
+	tb.Helper()
 	d := action.Definition{Name: a.Name, Handler: a.Handler, Range: a.Range}
 	id, diags := a.ID.Value(scope)
 	if diags.HasErrors() {
-		t.Fatal(diags)
+		tb.Fatal(diags)
 	}
 	d.ID = id.AsString()
 	if a.Input != nil {
@@ -151,35 +161,38 @@ type client struct {
 }
 
 // serve starts a sandbox for a spec and signs a client in.
-func serve(t testing.TB, spec string) *client {
-	t.Helper()
-	c := serveOnly(t, spec)
+func serve(tb testing.TB, spec string, adjust ...func(*Sandbox)) *client {
+	tb.Helper()
+	c := serveOnly(tb, spec, adjust...)
 	c.token = c.signIn("")
 	return c
 }
 
-func serveOnly(t testing.TB, spec string) *client {
-	t.Helper()
-	l, err := Listen(t.Context(), AnyPort, load(t, spec).Mocks)
+func serveOnly(tb testing.TB, spec string, adjust ...func(*Sandbox)) *client {
+	tb.Helper()
+	l, err := Listen(tb.Context(), AnyPort, load(tb, spec).Mocks)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	s, diags := compile(t, spec, l)
+	s, diags := compile(tb, spec, l)
 	if diags.HasErrors() {
-		t.Fatalf("compile: %v", diags)
+		tb.Fatalf("compile: %v", diags)
 	}
-	s.Serve(t.Context(), l)
+	for _, change := range adjust {
+		change(s)
+	}
+	s.Serve(tb.Context(), l)
 	transport := &http.Transport{}
 	c := &client{
-		TB: t, Client: &http.Client{Transport: transport, Timeout: 10 * time.Second},
+		TB: tb, Client: &http.Client{Transport: transport, Timeout: 10 * time.Second},
 		base: l.SandboxURL(), workspace: "test", sandbox: s, listeners: l,
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 5*time.Second)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return c
@@ -219,6 +232,14 @@ func (c *client) try(method, path, body string) (*http.Response, error) {
 		request.Header.Set("x-nice-workspace-id", c.workspace)
 	}
 	return c.Do(request)
+}
+
+// sessions is how many sessions the tenant keeps.
+func (c *client) sessions() int {
+	s := c.sandbox.tenant.sessions
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.order.Len()
 }
 
 func (c *client) signIn(scope string) string {

@@ -105,7 +105,4 @@ func (s *sessions) evict() bool {
 func (s *sessions) remove(element *list.Element) {
 	delete(s.byID, element.Value.(*session).id)
 	s.order.Remove(element)
-	if len(s.byID) == 0 {
-		s.byID = map[string]*list.Element{} // a map keeps the memory of its largest size
-	}
 }

@@ -89,14 +89,14 @@ func compileSettings(spec Spec) (settings, []*fault, hcl.Diagnostics) {
 	}
 	var faults []*fault
 	for _, block := range spec.Settings.Faults {
-		f, problems := compileTenantFault(block, spec.Scope, spec.Seed)
+		f, problems := compileTenantFault(block, spec)
 		diags = append(diags, problems...)
 		faults = append(faults, f)
 	}
 	return s, faults, diags
 }
 
-func compileTenantFault(block *specfile.Fault, scope *hcl.EvalContext, seed uint64) (*fault, hcl.Diagnostics) {
+func compileTenantFault(block *specfile.Fault, spec Spec) (*fault, hcl.Diagnostics) {
 	op := operation(block.Operation)
 	if !slices.Contains(operations, op) {
 		names := make([]string, len(operations))
@@ -109,8 +109,10 @@ func compileTenantFault(block *specfile.Fault, scope *hcl.EvalContext, seed uint
 				" A fault strikes one of " + strings.Join(names, ", ") + ".",
 		}}
 	}
-	f, diags := compileFault(op, block.Settings, block.Range, "sandbox."+block.Operation, scope, seed)
-	return f, append(diags, checkRequestExpression(f.when, scope, "input")...)
+	reader := newFaultReader(op, "sandbox."+block.Operation, block.Range, spec.Scope, spec.Seed)
+	reader.vectors = spec.Vectors
+	f, diags := reader.read(block.Settings, block.Range)
+	return f, append(diags, checkRequestExpression(f.when, spec.Scope, "input")...)
 }
 
 // checkRequestExpression finds what is wrong with an expression over a root
@@ -125,6 +127,7 @@ func checkRequestExpression(expr hcl.Expression, scope *hcl.EvalContext, root st
 
 func withVariable(scope *hcl.EvalContext, name string, value cty.Value) *hcl.EvalContext {
 	child := scope.NewChild()
+	child.Functions = scope.Functions // HCL suggests names from the innermost scope only
 	child.Variables = map[string]cty.Value{name: value}
 	return child
 }

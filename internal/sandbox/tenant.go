@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zclconf/go-cty/cty"
-
 	"github.com/assay-cx/assay/internal/action"
 )
 
@@ -59,6 +57,7 @@ func newTenant(s settings, actions []*action.Runtime, faults []*fault, now func(
 		t.actions[strings.ToLower(a.Definition().ID)] = a
 	}
 	t.mux.HandleFunc("POST /api/v2/oauth/token", t.token)
+	t.mux.HandleFunc("POST /api/v2/oauth/revoke", t.revoke)
 	t.mux.HandleFunc("POST /api/v2/data-actions/{action}/debug", t.guard(opSubmit, "data:execute", t.submit))
 	t.mux.HandleFunc("GET /api/v2/data-actions/{action}/debug-sessions/{session}", t.guard(opPoll, "data:read", t.poll))
 	t.mux.HandleFunc("POST /api/v2/analytics/actions/details/query", t.guard(opAnalytics, "analytics:read", t.query))
@@ -138,52 +137,51 @@ func unauthorized(message string) reply {
 
 // strike finds the faults that strike a call.
 func (t *tenant) strike(c *call) hits {
-	var struck hits
+	var faults []*fault
 	for _, f := range t.faults {
-		if f.operation != c.operation {
-			continue
-		}
-		id, input, key := t.subject(c)
-		if f.action != "" && !strings.EqualFold(f.action, id) || !f.matches(input) {
-			continue
-		}
-		if random, ok := f.strike(key, t.now()); ok {
-			struck = append(struck, hit{f, random})
+		if f.operation == c.operation {
+			faults = append(faults, f)
 		}
 	}
-	return struck
+	if faults == nil {
+		return nil
+	}
+	about := t.subject(c)
+	faults = slices.DeleteFunc(faults, func(f *fault) bool { return !f.concerns(about) })
+	return strike(faults, hashOf(string(c.operation), about.action, string(about.input)), t.now())
 }
 
-// subject says which action and input a call is about, and gives the key by
-// which faults draw for it.
-func (t *tenant) subject(c *call) (id string, input json.RawMessage, key uint64) {
+// subject is what a call is about, as far as faults can ask for it.
+type subject struct {
+	action string // id, in lower case; empty where the operation has none
+	input  json.RawMessage
+}
+
+func (t *tenant) subject(c *call) subject {
+	about := subject{action: c.action, input: c.body}
 	switch c.operation {
 	case opSubmit:
 		var body submission
 		if json.Unmarshal(c.body, &body) == nil {
-			input = body.InputParameters
+			about.input = body.InputParameters
 		}
 	case opPoll:
+		about.input = nil
 		if s := t.sessions.find(c.PathValue("session")); s != nil {
-			input = s.input
+			about.input = s.input
 		}
-	default:
-		return c.action, nil, hashOf(string(c.operation), string(c.body))
+	case opAnalytics:
+		var body details
+		if json.Unmarshal(c.body, &body) == nil {
+			about.action = strings.ToLower(body.Filter.Value)
+		}
+	case opDeploy:
+		var body published
+		if c.action == "" && json.Unmarshal(c.body, &body) == nil {
+			about.action = strings.ToLower(body.ID)
+		}
 	}
-	return c.action, input, hashOf(string(c.operation), c.action, string(input))
-}
-
-// matches evaluates the fault's condition over the input of a call.
-func (f *fault) matches(input json.RawMessage) bool {
-	if f.when == nil {
-		return true
-	}
-	value, err := action.DecodeValue(input)
-	if err != nil {
-		return false
-	}
-	holds, err := evaluate(f.when, withVariable(f.scope, "input", value), cty.Bool)
-	return err == nil && holds.True()
+	return about
 }
 
 // document makes a reply of a JSON document.

@@ -68,6 +68,13 @@ func (t *tokens) use(value string) ([]string, bool) {
 	return found.scopes, true
 }
 
+// drop revokes a token.
+func (t *tokens) drop(value string) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	delete(t.known, value)
+}
+
 // knows reports whether the credentials are those of a client.
 func (t *tokens) knows(id, secret string) bool {
 	if id == "" || secret == "" {
@@ -141,6 +148,22 @@ func (t *tenant) granted(c *call, scopes []string) reply {
 	granted := document(http.StatusOK, answer)
 	granted.header = http.Header{"Cache-Control": {"no-store"}}
 	return granted
+}
+
+// revoke revokes a token, as RFC 7009 says: an unknown one is revoked already.
+func (t *tenant) revoke(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		send(w, unreadable(err))
+		return
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		send(w, refusedGrant(http.StatusBadRequest, "invalid_request", "the body is not a form"))
+		return
+	}
+	t.tokens.drop(form.Get("token"))
+	send(w, document(http.StatusOK, map[string]any{}))
 }
 
 // unescape undoes the form encoding that OAuth 2.0 asks for inside Basic

@@ -78,7 +78,7 @@ func (f hit) spoil(w http.ResponseWriter, r *http.Request, work func() reply) {
 	case kindCut:
 		f.cut(w, work())
 	case kindSlow:
-		f.drip(w, r, work())
+		f.drip(r.Context(), w, work())
 	case kindOversized:
 		f.flood(w, work())
 	default:
@@ -162,9 +162,9 @@ func reset(w http.ResponseWriter) {
 		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := connection.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+		_ = tcp.SetLinger(0)
 	}
-	connection.Close()
+	_ = connection.Close()
 }
 
 // cut promises the whole body and closes the connection after some of it.
@@ -180,14 +180,14 @@ func (f hit) cut(w http.ResponseWriter, answer reply) {
 	w.Header().Set("Content-Length", fmt.Sprint(max(len(answer.body), sent+1)))
 	w.WriteHeader(answer.status)
 	w.Write(answer.body[:sent])
-	http.NewResponseController(w).Flush()
+	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
 
 // dribs is how many pieces a slow body is sent in.
 const dribs = 20
 
-func (f hit) drip(w http.ResponseWriter, r *http.Request, answer reply) {
+func (f hit) drip(ctx context.Context, w http.ResponseWriter, answer reply) {
 	pauses := f.delay.draw(f.random) / dribs
 	for name, values := range answer.header {
 		w.Header()[name] = values
@@ -198,8 +198,8 @@ func (f hit) drip(w http.ResponseWriter, r *http.Request, answer reply) {
 	flusher := http.NewResponseController(w)
 	size := max(1, len(answer.body)/dribs)
 	for piece := range slices.Chunk(answer.body, size) {
-		flusher.Flush()
-		if !pause(r.Context(), pauses) {
+		_ = flusher.Flush()
+		if !pause(ctx, pauses) {
 			panic(http.ErrAbortHandler)
 		}
 		w.Write(piece)

@@ -87,7 +87,7 @@ func alternatives(err *jsonschema.ValidationError) Problem {
 	var reasons []string
 	for _, cause := range err.Causes {
 		for _, p := range flatten(nil, cause) {
-			reasons = append(reasons, p.At("value"))
+			reasons = append(reasons, strings.TrimPrefix(p.Path+": "+p.Message, path+": "))
 		}
 	}
 	slices.Sort(reasons)

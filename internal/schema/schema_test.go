@@ -3,6 +3,8 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,15 +15,15 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-func typeOf(t testing.TB, text string) cty.Type {
-	t.Helper()
+func typeOf(tb testing.TB, text string) cty.Type {
+	tb.Helper()
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "test.hcl", hcl.InitialPos)
 	if diags.HasErrors() {
-		t.Fatal(diags)
+		tb.Fatal(diags)
 	}
 	constraint, diags := typeexpr.TypeConstraint(expr)
 	if diags.HasErrors() {
-		t.Fatal(diags)
+		tb.Fatal(diags)
 	}
 	return constraint
 }
@@ -142,7 +144,7 @@ func TestMessages(t *testing.T) {
 		"prefix":     {`{"prefixItems":[{}],"items":false}`, `[1,"canary"]`, "input[1]: not allowed by the schema"},
 		"enum":       {`{"enum":["a","b"]}`, `"canary"`, "input: value must be one of 'a', 'b'"},
 		"const":      {`{"const":1}`, `"canary"`, "input: value must be 1"},
-		"one of":     {`{"oneOf":[{"type":"number"},{"type":"null"}]}`, `"canary"`, "input: fits none of the alternatives (value: expected null, got string; value: expected number, got string)"},
+		"one of":     {`{"oneOf":[{"type":"number"},{"type":"null"}]}`, `"canary"`, "input: fits none of the alternatives (expected null, got string; expected number, got string)"},
 		"two of":     {`{"oneOf":[{},{"type":"string"}]}`, `"canary"`, "input: fits more than one of the alternatives"},
 		"local $ref": {`{"$defs":{"s":{"type":"number"}},"$ref":"#/$defs/s"}`, `"canary"`, "input: expected number, got string"},
 	}
@@ -175,6 +177,19 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("err = %v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+// TestParseReadsNoFiles sees that not even a good schema is loaded from beside
+// the document.
+func TestParseReadsNoFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "good.json")
+	if err := os.WriteFile(path, []byte(`{"type":"string"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Parse("s.json", fmt.Appendf(nil, `{"$ref":"file://%s"}`, path))
+	if err == nil || !strings.Contains(err.Error(), "leaves the document") {
+		t.Errorf("err = %v", err)
 	}
 }
 
