@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,7 +22,22 @@ func (f *findings) add(suite *specfile.Suite, diags hcl.Diagnostics) {
 		f.files = map[string]*hcl.File{}
 	}
 	maps.Copy(f.files, suite.Files)
-	f.diags = f.diags.Extend(diags)
+	// A mistake inside a for expression is found once for each element.
+	for _, d := range diags {
+		if !slices.ContainsFunc(f.diags, func(known *hcl.Diagnostic) bool { return same(known, d) }) {
+			f.diags = f.diags.Append(d)
+		}
+	}
+}
+
+func same(a, b *hcl.Diagnostic) bool {
+	at := func(d *hcl.Diagnostic) hcl.Range {
+		if d.Subject == nil {
+			return hcl.Range{}
+		}
+		return *d.Subject
+	}
+	return a.Severity == b.Severity && a.Summary == b.Summary && a.Detail == b.Detail && at(a) == at(b)
 }
 
 // load loads the suite in dir.
@@ -107,7 +123,14 @@ func (f *findings) snippet(at hcl.Range) *snippet {
 	from := strings.LastIndexByte(text[:at.Start.Byte], '\n') + 1
 	line, _, _ := strings.Cut(text[from:], "\n")
 	start := at.Start.Byte - from
+	var context *string
+	if nav, ok := file.Nav.(interface{ ContextString(offset int) string }); ok {
+		if block := nav.ContextString(at.Start.Byte); block != "" {
+			context = &block
+		}
+	}
 	return &snippet{
+		Context:              context,
 		Code:                 line,
 		StartLine:            at.Start.Line,
 		HighlightStartOffset: start,

@@ -143,11 +143,8 @@ func planText(p *plan.Plan) string {
 		if len(v.Overrides) > 0 {
 			fmt.Fprintf(&b, "    with     %s\n", redactor.With(v.Sensitive).JSON(v.Overrides))
 		}
-		expects := v.Expect.Status
-		if v.Expect.ErrorCode != "" {
-			expects += " " + v.Expect.ErrorCode
-		}
-		fmt.Fprintf(&b, "    expects  %s\n", expects)
+		expects := []string{v.Expect.Status, v.Expect.ErrorCode, v.Expect.Classification, v.Expect.Category}
+		fmt.Fprintf(&b, "    expects  %s\n", strings.Join(slices.DeleteFunc(expects, func(s string) bool { return s == "" }), " "))
 		if len(v.Tags) > 0 {
 			fmt.Fprintf(&b, "    tags     %s\n", strings.Join(v.Tags, ", "))
 		}

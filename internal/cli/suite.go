@@ -23,6 +23,7 @@ import (
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/internal/runner"
 	"github.com/assay-cx/assay/internal/sandbox"
+	"github.com/assay-cx/assay/lua/hook"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -106,11 +107,11 @@ func (s *suite) build(ctx context.Context, options plan.Options) hcl.Diagnostics
 func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, error) {
 	plugins := s.plan.Plugins
 	if s.processes[hookPlugin] != nil && s.plan.Scripted() {
-		hook, err := s.hook(seed)
+		block, err := s.hook(seed)
 		if err != nil {
 			return nil, err
 		}
-		plugins = append(slices.Clone(plugins), hook)
+		plugins = append(slices.Clone(plugins), block)
 	}
 	return s.configurePlugins(ctx, plugins, s.listeners.Hosts())
 }
@@ -154,15 +155,33 @@ func (s *suite) configurePlugins(ctx context.Context, plugins []*plan.Plugin, lo
 	return diags, err
 }
 
+// compileScripts has the suite's scripts compiled in this process, without
+// running them.
+func (s *suite) compileScripts(ctx context.Context) (hcl.Diagnostics, error) {
+	if !s.plan.Scripted() {
+		return nil, nil
+	}
+	block, err := s.hook(0)
+	if err != nil {
+		return nil, err
+	}
+	_, err = hook.New().Configure(ctx, sdk.Config{Attributes: block.Attributes, Workspace: s.plan.Dir})
+	var wrong *sdk.ConfigError
+	if errors.As(err, &wrong) {
+		return block.Diagnostics(wrong.Problems), nil
+	}
+	return nil, err
+}
+
 // configureHook starts the suite's scripts alone.
 func (s *suite) configureHook(ctx context.Context, host *pluginhost.Host) (hcl.Diagnostics, error) {
-	hook, err := s.hook(0)
+	block, err := s.hook(0)
 	if err != nil {
 		return nil, err
 	}
 	s.stacks = map[string]*invoke.Stack{}
 	s.processes = map[string]*pluginhost.Process{hookPlugin: host.Launch(hookPlugin, "builtin/"+hookPlugin)}
-	return s.configurePlugins(ctx, []*plan.Plugin{hook}, nil)
+	return s.configurePlugins(ctx, []*plan.Plugin{block}, nil)
 }
 
 // hook is the plugin block that the spec does not have to write.
@@ -173,16 +192,16 @@ func (s *suite) hook(seed uint64) (*plan.Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	hook := &plan.Plugin{Name: hookPlugin, Attributes: attributes}
+	block := &plan.Plugin{Name: hookPlugin, Attributes: attributes}
 	if s.spec.Classifier != nil {
-		hook.Range = s.spec.Classifier.Range
-		hook.SetRange("classifier", s.spec.Classifier.Script)
+		block.Range = s.spec.Classifier.Range
+		block.SetRange("classifier", s.spec.Classifier.Script)
 	}
 	if s.spec.Hooks != nil {
-		hook.Range = s.spec.Hooks.Range
-		hook.SetRange("hooks", s.spec.Hooks.Script)
+		block.Range = s.spec.Hooks.Range
+		block.SetRange("hooks", s.spec.Hooks.Script)
 	}
-	return hook, nil
+	return block, nil
 }
 
 // pollPolicy fills in what a target did not say.
@@ -317,8 +336,8 @@ func (s *suite) operations() []result.Operation {
 	for _, p := range s.plan.Plugins {
 		all = append(all, s.stacks[p.Name].Operations()...)
 	}
-	if hook := s.stacks[hookPlugin]; hook != nil && s.plan.Scripted() {
-		all = append(all, hook.Operations()...)
+	if stack := s.stacks[hookPlugin]; stack != nil {
+		all = append(all, stack.Operations()...)
 	}
 	for i := range all {
 		all[i].Suite = s.plan.Suite

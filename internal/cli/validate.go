@@ -102,6 +102,11 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		suites = append(suites, s)
 		if !diags.HasErrors() {
 			found.add(s.spec, s.build(ctx, options))
+			problems, err := s.compileScripts(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found.add(s.spec, problems)
 		}
 	}
 	return suites, flags.undeclared(inputs, specs)

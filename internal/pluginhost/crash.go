@@ -28,6 +28,9 @@ func (e *CrashError) Error() string {
 	return message + "; " + lastLines(e.Stderr)
 }
 
+// Summary heads reports of the error.
+func (e *CrashError) Summary() string { return "A plugin crashed" }
+
 func lastLines(lines []string) string {
 	return "its last lines: " + strings.Join(lines[max(0, len(lines)-shownLines):], " | ")
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os/exec"
 	"sync"
 	"sync/atomic"
@@ -88,9 +87,7 @@ func (p *Process) start() {
 }
 
 func (p *Process) config(path string, args []string, s *shared) *goplugin.ClientConfig {
-	lines := &tail{log: func(line string) {
-		p.host.options.Logger.Debug("plugin wrote", slog.String("plugin", p.name), slog.String("line", line))
-	}}
+	lines := &tail{log: func(line string) { logLine(p.host.options.Logger, p.name, line) }}
 	return &goplugin.ClientConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
 			MagicCookieKey:   pluginv1.CookieKey,

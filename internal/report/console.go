@@ -172,8 +172,8 @@ func (c *Console) totals(run result.Run) {
 	if run.Interrupted {
 		verdict = c.paint.red("interrupted")
 	}
-	c.printf("\n%s  %d vectors: %d passed, %d failed, %d errored, %d skipped in %s (seed %d)\n",
-		verdict, s.Total, s.Passed, s.Failed, s.Errored, s.Skipped, duration(run.DurationMS), run.Seed)
+	c.printf("\n%s  %s: %d passed, %d failed, %d errored, %d skipped in %s (seed %d)\n",
+		verdict, plural(s.Total, "vector"), s.Passed, s.Failed, s.Errored, s.Skipped, duration(run.DurationMS), run.Seed)
 }
 
 // printf keeps the first error: a console that is gone must not end the run.

@@ -139,3 +139,10 @@ func duration(ms int64) string {
 	}
 	return d.String()
 }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -28,13 +28,31 @@ func (h Hook) ask(ctx context.Context, hook string, document, answer any) (ok bo
 		return false, err
 	}
 	told, err := h(ctx, hook, encoded)
-	if err != nil || len(told) == 0 || bytes.Equal(told, []byte("null")) {
-		return false, err
+	if err != nil {
+		return false, &hookError{err}
+	}
+	if len(told) == 0 || bytes.Equal(told, []byte("null")) {
+		return false, nil
 	}
 	if err := json.Unmarshal(told, answer); err != nil {
-		return false, fmt.Errorf("hook %s: its answer is not understood: %w", hook, err)
+		return false, &hookError{fmt.Errorf("hook %s: its answer is not understood: %w", hook, err)}
 	}
 	return true, nil
+}
+
+// hookError is a suite's own script that failed, or the plugin that runs it.
+type hookError struct{ err error }
+
+func (e *hookError) Error() string { return e.err.Error() }
+func (e *hookError) Unwrap() error { return e.err }
+
+// Summary heads reports of the error.
+func (e *hookError) Summary() string {
+	var crash summarized
+	if errors.As(e.err, &crash) {
+		return crash.Summary()
+	}
+	return "A script of the suite failed"
 }
 
 // hookVector is what before_vector gets, and may answer with another input.

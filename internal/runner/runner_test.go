@@ -389,7 +389,8 @@ func TestAScriptThatFailsIsAnError(t *testing.T) {
 			return nil, &sdk.Error{Kind: sdk.Invalid, Message: "classify.lua:3: boom"}
 		}
 		b.run(t)
-		if v := b.listener.vectors[0]; v.Status != result.Errored || !strings.Contains(v.Error.Detail, "classify.lua:3: boom") {
+		v := b.listener.vectors[0]
+		if v.Status != result.Errored || v.Error.Summary != "A script of the suite failed" || !strings.Contains(v.Error.Detail, "classify.lua:3: boom") {
 			t.Errorf("got %s: %+v", v.Status, v.Error)
 		}
 	})

@@ -167,15 +167,19 @@ func (e *stageError) Error() string {
 
 func (e *stageError) Unwrap() error { return e.err }
 
+// summarized is an error that knows its heading: a plugin that crashed, a
+// script that failed.
+type summarized interface{ Summary() string }
+
 // explain words an error for the person who reads the report.
 func explain(err error) *result.Error {
 	var open *invoke.OpenError
 	var typed *sdk.Error
-	var crash interface{ Summary() string } // a plugin process that died
+	var named summarized
 	summary := "The vector could not be decided"
 	switch {
-	case errors.As(err, &crash):
-		summary = crash.Summary()
+	case errors.As(err, &named):
+		summary = named.Summary()
 	case errors.Is(err, errTimeout):
 		summary = "The suite's timeout is over"
 	case errors.Is(err, context.Canceled):

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -47,6 +48,8 @@ func Main(p Plugin, args []string, stdout io.Writer) int {
 		fmt.Fprintf(os.Stderr, byHand, d.Name, d.Version)
 		return 2
 	}
+	// What a plugin logs with log/slog reaches the host's log at its level.
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	go watchLifeline(os.Getenv(pluginv1.LifelineEnv))
 	config, err := serveConfig(p, os.Getenv(pluginv1.ClientCertEnv))
 	if err != nil {
