@@ -79,7 +79,7 @@ func New(definition Definition, scope *hcl.EvalContext, options Options) (*Runti
 	}
 	r.output = definition.Handler.Output
 	diags := r.compileSteps(definition.Handler.Steps)
-	diags = append(diags, r.checkExpression(r.output, len(r.steps))...)
+	diags = append(diags, r.checkOutput()...)
 	diags = append(diags, r.compileErrors(definition.Handler.Errors)...)
 	return r, diags
 }

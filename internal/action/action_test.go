@@ -283,7 +283,7 @@ func TestInvalidInput(t *testing.T) {
 		"both missing": {`{}`, "input validation failed: input.sku: required, but missing; input.warehouseId: required, but missing", []string{"sku", "warehouseId"}},
 		"wrong type":   {`{"sku":"SKU-1","warehouseId":"W","count":"1"}`, "input validation failed: input.count: expected null or number, got string", []string{}},
 		"not JSON":     {`{`, "input validation failed: not JSON: unexpected EOF", nil},
-		"expression":   {`{"sku":"canary","warehouseId":"W"}`, `expression failed: Error in function call: Call to function "regex" failed: pattern did not match any part of the given string.`, nil},
+		"expression":   {`{"sku":"canary","warehouseId":"W"}`, `input validation failed: Error in function call: Call to function "regex" failed: pattern did not match any part of the given string.`, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -308,9 +308,9 @@ func TestInvalidInput(t *testing.T) {
 
 func TestOutput(t *testing.T) {
 	tests := map[string]struct{ output, code, message string }{
-		"no such field": {`step.get.response.json.nope`, "UNREADABLE", "expression failed: Unsupported attribute: This object does not have an attribute named \"nope\"."},
+		"no such field": {`step.get.response.json.nope`, "UNREADABLE", "response schema mismatch: Unsupported attribute: This object does not have an attribute named \"nope\"."},
 		"schema":        {`{ name = step.get.response.json.count }`, "BAD_OUTPUT", "output schema mismatch: output.name: expected string, got number"},
-		"input only":    {`{ name = regex("x", input.name) }`, "BAD_INPUT", `expression failed: Error in function call: Call to function "regex" failed: pattern did not match any part of the given string.`},
+		"input only":    {`{ name = regex("x", input.name) }`, "BAD_INPUT", `input validation failed: Error in function call: Call to function "regex" failed: pattern did not match any part of the given string.`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -409,7 +409,7 @@ func TestLogsHoldNoValues(t *testing.T) {
     step "get" {
       request { url = "${var.upstream}/canary/${input.sku}?q=${input.sku}" }
     }`, `"Execution failed: 404 Not Found"`},
-		"expression": {`{"sku":"canary"}`, `output = { n = parseint(input.sku, 10) }`, `"Execution failed: expression failed: Invalid function argument"`},
+		"expression": {`{"sku":"canary"}`, `output = { n = parseint(input.sku, 10) }`, `"Execution failed: input validation failed: Invalid function argument"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

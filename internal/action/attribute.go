@@ -22,13 +22,30 @@ func Constant(expr hcl.Expression, scope *hcl.EvalContext, want cty.Type) (cty.V
 	}
 	value, err := convert.Convert(value, want)
 	if err != nil {
-		return cty.NilVal, hcl.Diagnostics{Wrong(expr, "Wrong type", "This attribute takes a %s: %s.", want.FriendlyName(), err)}
+		return cty.NilVal, hcl.Diagnostics{Wrong(expr, "Wrong type", "A value of type %s is needed here: %s.", want.FriendlyName(), err)}
 	}
 	value, _ = value.UnmarkDeep()
 	if value.IsNull() || !value.IsWhollyKnown() {
 		return cty.NilVal, diags
 	}
 	return value, diags
+}
+
+// Check finds what is wrong with an expression whose value depends on more
+// than scope knows: names that do not exist, functions that cannot be called so,
+// and a value that can never become one of the wanted type.
+func Check(expr hcl.Expression, scope *hcl.EvalContext, want cty.Type) hcl.Diagnostics {
+	if expr == nil {
+		return nil
+	}
+	value, diags := expr.Value(scope)
+	if diags.HasErrors() {
+		return diags
+	}
+	if _, err := convert.Convert(value, want); err != nil {
+		return append(diags, Wrong(expr, "Wrong type", "A value of type %s is needed here: %s.", want.FriendlyName(), err))
+	}
+	return diags
 }
 
 // Duration evaluates an attribute such as "1m30s"; without one it is fallback.

@@ -55,7 +55,7 @@ func (r *Runtime) compileSteps(steps []*specfile.Step) hcl.Diagnostics {
 		compiled, problems := r.compileStep(s)
 		diags = append(diags, problems...)
 		for _, expr := range compiled.expressions() {
-			diags = append(diags, r.checkExpression(expr, len(r.steps))...)
+			diags = append(diags, r.checkExpression(expr.Expression, expr.want, len(r.steps))...)
 		}
 		r.steps = append(r.steps, compiled)
 	}

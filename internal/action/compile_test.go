@@ -102,6 +102,23 @@ func TestDiagnostics(t *testing.T) {
       }
     }
 `, []string{`"x": More than one body: A request sends one of json, form and body. Remove the others.`}},
+		"types": {`
+    step "get" {
+      request {
+        url     = ["u"]
+        headers = "Accept: */*"
+      }
+    }
+`, []string{
+			`["u"]: Wrong type: A value of type string is needed here: string required, but have tuple.`,
+			`"Accept: */*": Wrong type: A value of type map of string is needed here: map of string required, but have string.`,
+		}},
+		"output's type": {get + `output = { name = step.get.response.json.name, count = [] }`, []string{
+			`{ name = step.get.response.json.name, count = [] }: Wrong type: A value of type object is needed here: attribute "count": number required, but have tuple.`,
+		}},
+		"output's attributes": {get + `output = { count = 1 }`, []string{
+			`{ count = 1 }: Wrong type: A value of type object is needed here: attribute "name" is required.`,
+		}},
 		"expect": {`
     step "get" {
       request {
@@ -117,11 +134,15 @@ func TestDiagnostics(t *testing.T) {
         expect = "ok"
       }
     }
-`, []string{`"ok": Wrong type: This attribute takes a list of number: list of number required, but have string.`}},
+`, []string{`"ok": Wrong type: A value of type list of number is needed here: list of number required, but have string.`}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			text := spec(`  input = object({ sku = string })`, test.handler)
+			attributes := "  input = object({ sku = string })\n"
+			if strings.HasPrefix(name, "output's") {
+				attributes += "  output = object({ name = string, count = optional(number) })\n"
+			}
+			text := spec(attributes, test.handler)
 			_, diags := compile(t, text, "", Options{})
 			var got []string
 			for _, d := range diags {

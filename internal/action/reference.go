@@ -11,7 +11,7 @@ import (
 // checkExpression finds what is wrong with an expression whatever the input:
 // it is evaluated with an unknown input and unknown responses of the steps
 // before the one numbered before.
-func (r *Runtime) checkExpression(expr hcl.Expression, before int) hcl.Diagnostics {
+func (r *Runtime) checkExpression(expr hcl.Expression, want cty.Type, before int) hcl.Diagnostics {
 	if expr == nil {
 		return nil
 	}
@@ -26,8 +26,16 @@ func (r *Runtime) checkExpression(expr hcl.Expression, before int) hcl.Diagnosti
 	if schema := r.definition.Input; schema != nil {
 		input = cty.UnknownVal(schema.Type().WithoutOptionalAttributesDeep()).RefineNotNull()
 	}
-	_, diags := expr.Value(r.child(input, steps))
-	return diags
+	return Check(expr, r.child(input, steps), want)
+}
+
+// checkOutput holds the output against its type, where that says all.
+func (r *Runtime) checkOutput() hcl.Diagnostics {
+	want := cty.DynamicPseudoType
+	if schema := r.definition.Output; schema != nil && !schema.Type().HasDynamicTypes() {
+		want = schema.Type()
+	}
+	return r.checkExpression(r.output, want, len(r.steps))
 }
 
 // child is the scope of the handler's expressions.
@@ -103,12 +111,12 @@ func member(traverser hcl.Traverser) (string, bool) {
 // readsJSON reports whether an expression after step i reads the JSON of its
 // response, or may do so.
 func (r *Runtime) readsJSON(i int) bool {
-	exprs := []hcl.Expression{r.output}
+	exprs := []typed{{r.output, cty.DynamicPseudoType}}
 	for _, later := range r.steps[i+1:] {
 		exprs = append(exprs, later.expressions()...)
 	}
 	for _, expr := range exprs {
-		if expr == nil {
+		if expr.Expression == nil {
 			continue
 		}
 		for _, traversal := range expr.Variables() {
@@ -133,13 +141,21 @@ func leadsTo(traversal hcl.Traversal, path ...string) bool {
 	return true
 }
 
+// typed is an expression with the type that it must have.
+type typed struct {
+	hcl.Expression
+	want cty.Type
+}
+
 // expressions are those that differ from one execution to the next.
-func (s *step) expressions() []hcl.Expression {
-	all := []hcl.Expression{s.set}
+func (s *step) expressions() []typed {
+	all := []typed{{s.set, cty.DynamicPseudoType}}
 	if q := s.request; q != nil {
-		all = append(all, q.method, q.url, q.headers, q.json, q.form, q.body)
+		all = append(all,
+			typed{q.method, cty.String}, typed{q.url, cty.String}, typed{q.headers, cty.Map(cty.String)},
+			typed{q.json, cty.DynamicPseudoType}, typed{q.form, cty.Map(cty.String)}, typed{q.body, cty.String})
 	}
-	return slices.DeleteFunc(all, func(expr hcl.Expression) bool { return expr == nil })
+	return slices.DeleteFunc(all, func(expr typed) bool { return expr.Expression == nil })
 }
 
 // reads reports whether an expression refers to one of the roots.

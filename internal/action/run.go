@@ -204,13 +204,15 @@ func (e *execution) evaluate(expr hcl.Expression) (cty.Value, *failed) {
 	if !diags.HasErrors() {
 		return value, nil
 	}
-	f := &failed{failure: Default, message: "expression failed: " + diags[0].Summary, detail: diags[0].Detail}
+	f := &failed{failure: Default, message: "expression failed"}
 	switch {
 	case reads(expr, "step"):
-		f.failure = Decode
+		f.failure, f.message = Decode, "response schema mismatch"
 	case reads(expr, "input"):
-		f.failure = InvalidInput
+		f.failure, f.message = InvalidInput, "input validation failed"
 	}
+	f.message += ": " + diags[0].Summary
+	f.detail = diags[0].Detail
 	return cty.NilVal, f
 }
 

@@ -2,15 +2,16 @@
 // from what the platform tells of a failure to its category, with a confidence
 // and a sentence that says what decided.
 //
-// It gathers evidence rather than trying patterns in turn. Evidence has a tier
-// (see tier), and the greatest tier that holds any decides: a text that one
-// kind of failure only produces, then the HTTP status, then the error's class,
-// the refusing statuses, the action's own error code, data that breaks its
-// contract, words, and wrappers last. Within a tier the innermost layer of the
-// cause chain decides. The signs by which runtimes tell of their failures are
-// data, in the signs files.
+// It gathers evidence rather than trying patterns in turn, from the first
+// failing step. What runtimes and statuses say comes first, the innermost layer
+// of the cause chain before its wrappers: in a layer a text that only one kind
+// of failure produces, then an HTTP status that names its kind of failure, then
+// the error's class. Where there is none of that, in this order: a refusal
+// (400, 404, a validator's complaint), the action's own error code, data that
+// breaks its contract, words, wrappers. The signs by which runtimes tell of
+// their failures are data, in the signs files.
 //
-// Start reading at Classify; a spec's own rules are Rules.
+// Start reading at Classify, then at gather; a spec's own rules are Rules.
 package classify
 
 import (

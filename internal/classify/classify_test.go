@@ -88,6 +88,27 @@ func withOutput(e result.StepError, output string) classify.Failure {
 	return f
 }
 
+// The outer error is the surer sign in each of these; the inner one decides.
+func TestInnermostCauseDecides(t *testing.T) {
+	for name, e := range map[string]result.StepError{
+		"Node":   {Message: "connection refused", Stack: "Error: connection refused\n    at x {\n  [cause]: Error: timed out after 5 s"},
+		"Java":   {Message: "connection refused", Stack: "IOException: connection refused\n\tat x\nCaused by: IOException: Read timed out\n\t... 2 more"},
+		".NET":   {Message: "connection refused", Stack: "IOException: connection refused\n ---> IOException: timed out after 5 s"},
+		"Spring": {Message: "connection refused; nested exception is IOException: Read timed out"},
+		"Python": {
+			Message: "connection refused",
+			Stack: "Traceback (most recent call last):\nOSError: timed out after 5 s\n\nThe above exception was the direct cause of the following exception:\n\n" +
+				"Traceback (most recent call last):\nOSError: connection refused",
+		},
+		"a wrapper before a colon": {Message: "authentication failed: upstream answered 504"},
+		"a status within":          {Message: "quota exceeded", Stack: "Error: quota exceeded\n  [cause]: Error: Request failed with status code 504"},
+	} {
+		if got := classify.Classify(failed(e)); got.Category != "timeout" {
+			t.Errorf("%s: got %s: %s", name, got.Category, got.Reason)
+		}
+	}
+}
+
 func TestFirstFailingStepDecides(t *testing.T) {
 	f := classify.Failure{Execution: &result.Execution{Trace: []result.Step{
 		{ID: "s1", Name: "receive"},

@@ -30,8 +30,7 @@ func (e Evidence) Reason() string {
 	return fmt.Sprintf("%s%s: %s says %s.", strings.ToUpper(e.Means[:1]), e.Means[1:], e.Place, e.Text)
 }
 
-// gather gives the evidence in the order in which it counts: by tier, then the
-// innermost layer of the cause chain first, then the surest.
+// gather gives the evidence in the order in which it counts, without repeats.
 func gather(f Failure, o *observation) []Evidence {
 	var found []Evidence
 	answered := o.status >= 200 && o.status < 300
@@ -63,7 +62,7 @@ func attributeToAnswer(found []Evidence) {
 	}
 }
 
-// byWeight orders evidence by how much it counts, the most first.
+// byWeight orders evidence by how much it counts, the most first, as tier says.
 func byWeight(a, b Evidence) int {
 	if a.tier >= class && b.tier >= class {
 		return cmp.Or(cmp.Compare(b.Depth, a.Depth), cmp.Compare(b.tier, a.tier), cmp.Compare(b.Confidence, a.Confidence))

@@ -30,13 +30,13 @@ var throttleSigns = []sign{
 			"combined execution time of incoming requests", "allowed api requests", "maximum number of requests",
 			"max requests", "reduce your request rate", "reduce request rate", "reduce the frequency",
 			"request was throttled", "burst limit", "spike arrest", "spikearrestviolation", "policies.ratelimit.*",
-			"quotaviolation", "exceeded * calls per", "exceeded * requests per",
-			"retry-after:", "retry-after\":", "try again in * seconds", "api_limit*", "limit_exceeded", "exceeded_limit",
-			"limitexceededexception", "servicequotaexceededexception", "maximum requests", "request quota",
-			"you have reached your * limit", "too many calls", "too many api", "trial limit", "secondary rate",
-			"abuse detection", "retry after * second*", "you are being limited",
-			"over rate limit", "0x80072322", "0x80072321", "0x80072326", "rate of requests",
-			"query rate", "transactions per second", "tps limit", "error code: 1015", "error 1015",
+			"quotaviolation", "exceeded * calls per", "exceeded * requests per", "retry-after:", "retry-after\":",
+			"try again in * seconds", "api_limit*", "limit_exceeded", "exceeded_limit", "limitexceededexception",
+			"servicequotaexceededexception", "maximum requests", "request quota", "you have reached your * limit",
+			"too many calls", "too many api", "trial limit", "secondary rate", "abuse detection",
+			"retry after * second*", "you are being limited", "over rate limit", "0x80072322", "0x80072321",
+			"0x80072326", "rate of requests", "query rate", "transactions per second", "tps limit",
+			"error code: 1015", "error 1015",
 		},
 	},
 	{
@@ -134,8 +134,10 @@ var authSigns = []sign{
 	{
 		category: auth, tier: words, confidence: 0.8, means: "the text speaks of a missing right",
 		phrases: []string{
-			"unauthorized", "forbidden", "logon_failure", "logon failure", "password is incorrect", "incorrect logon", "assertion expired", "assertion * expired", "credential", "credentials", "authenticationexception",
-			"authenticationerror", "permission", "permissions", "authorization", "oauth", "api key", "apikey",
+			"unauthorized", "forbidden", "logon_failure", "logon failure", "password is incorrect",
+			"incorrect logon", "assertion expired", "assertion * expired", "credential", "credentials",
+			"authenticationexception", "authenticationerror", "permission", "permissions", "authorization",
+			"oauth", "api key", "apikey",
 		},
 	},
 }

@@ -57,6 +57,20 @@ func TestEveryPhraseIsFound(t *testing.T) {
 	}
 }
 
+func TestGapsEndWithTheLineAndAfterAWhile(t *testing.T) {
+	_, p := newPattern("relation * does not exist")
+	for text, want := range map[string]bool{
+		`relation "orders" does not exist`:                              true,
+		"relation \"orders\"\nthe file does not exist":                  false,
+		"relation " + strings.Repeat("x", maxGap+1) + " does not exist": false,
+		"relation between what exists and what does not existentialism": false,
+	} {
+		if _, got := p.match(text, 0); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}
+
 func TestStatusInWords(t *testing.T) {
 	for text, want := range map[string]int{
 		"request failed with status code 503":       503,

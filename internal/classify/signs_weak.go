@@ -24,7 +24,9 @@ var weakSigns = []sign{
 			"fetch failed", "failed to fetch", "network error", "err_network", "networkerror",
 			"network request failed", "load failed", "terminated$", "max retries exceeded", "connecterror",
 			"clientconnectorerror", "clientconnectionerror", "networkexception", "socketexception",
-			"connectexception", "apiconnectionerror", "communication failure", "communication_failure", "rfc_communication_failure", "transport failure", "connect to * failed", "unable to connect", "failed to connect",
+			"connectexception", "apiconnectionerror", "communication failure", "communication_failure",
+			"rfc_communication_failure", "transport failure", "connect to * failed", "unable to connect",
+			"curl: (56", "curl error 56", "curl: (35", "curl error 35", "err_http2_error", "failed to connect",
 			"could not connect", "cannot connect", "can't connect", "connection failed", "connection failure",
 			"connection error", "connect failed", "error connecting", "connection could not be established",
 			"failed to establish", "i/o error on", "lost connection", "disconnected", "not connected",
@@ -42,7 +44,8 @@ var weakSigns = []sign{
 		category: schemaMismatch, tier: words, confidence: 0.74, means: "the text speaks of an answer of another kind",
 		phrases: []string{
 			"html", "text/html", "hpe_*", "parse error: expected http", "non-json", "not json", "unparseable",
-			"unparsable", "malformed", "invalid status line", "response does not match the http/1.1 protocol",
+			"unparsable", "malformed", "invalid status line", "received http/0.9",
+			"response does not match the http/1.1 protocol",
 		},
 	},
 	{
@@ -66,37 +69,43 @@ var weakSigns = []sign{
 	{
 		category: outage, tier: hint, confidence: 0.42, means: "the text speaks of a connection or a server",
 		phrases: []string{
-			"connection", "connections", "connect", "socket", "network", "dns", "tls", "ssl", "certificate", "broker",
-			"gateway", "server", "cluster", "proxy", "transport", "crashed", "restarted", "failover", "shutdown",
+			"connection", "connections", "connect", "socket", "network", "dns", "tls", "ssl", "certificate",
+			"broker", "gateway", "server", "cluster", "proxy", "transport", "crashed", "restarted", "failover",
+			"shutdown",
 		},
 	},
 	{
 		category: auth, tier: hint, confidence: 0.44, means: "the text speaks of signing in",
 		phrases: []string{
-			"token", "password", "login", "logon", "saml", "sso", "expired", "denied", "secret", "scope", "identity",
+			"token", "password", "login", "logon", "saml", "sso", "expired", "denied", "secret", "scope",
+			"identity",
 		},
 	},
 	{
 		category: timeout, tier: hint, confidence: 0.4, means: "the text speaks of waiting",
-		phrases: []string{"slow", "elapsed", "waiting", "waited", "interrupted", "cancelled", "canceled", "aborted"},
+		phrases: []string{
+			"slow", "elapsed", "waiting", "waited", "interrupted", "cancelled", "canceled", "aborted",
+		},
 	},
 	{
 		category: logicFault, tier: hint, confidence: 0.43, means: "the text speaks of code",
 		phrases: []string{
-			"script", "template", "expression", "syntax", "variable", "function", "method", "undefined", "null", "compile",
-			"module", "import", "statement", "stack", "handler", "sql", "macro",
+			"script", "template", "expression", "syntax", "variable", "function", "method", "undefined", "null",
+			"compile", "module", "import", "statement", "stack", "handler", "sql", "macro",
 		},
 	},
 	{
 		category: invalidInput, tier: hint, confidence: 0.41, means: "the text speaks of values",
 		phrases: []string{
-			"value", "values", "field", "fields", "parameter", "parameters", "argument", "input", "required", "duplicate",
-			"missing", "record", "mandatory", "blocked", "cannot create", "cannot update",
+			"value", "values", "field", "fields", "parameter", "parameters", "argument", "input", "required",
+			"duplicate", "missing", "record", "mandatory", "blocked", "cannot create", "cannot update",
 		},
 		ofAnswer: schemaMismatch,
 	},
 	{
 		category: schemaMismatch, tier: hint, confidence: 0.42, means: "the text speaks of the form of data",
-		phrases: []string{"schema", "parse", "json", "xml", "csv", "decode", "deserialize", "format", "content-type", "payload"},
+		phrases: []string{
+			"schema", "parse", "json", "xml", "csv", "decode", "deserialize", "format", "content-type", "payload",
+		},
 	},
 }

@@ -72,7 +72,7 @@ func ofStatus(code int) (verdict, bool) {
 // as the first word of its reason phrase.
 var (
 	beforeStatus = []string{
-		"status", "code", "statuscode", "status_code", "httpstatus", "httpcode", "http_status", "http", "responded", "httpstatuscode", "responsecode", "returned", "answered", "got", "received", "response", "failed",
+		"status", "code", "statuscode", "status_code", "httpstatus", "httpcode", "http_status", "http", "responded", "httpstatuscode", "responsecode", "returned", "answered", "got", "received", "response", "failed", "error",
 	}
 	reasonPhrases = map[int]string{
 		400: "bad", 401: "unauthorized", 402: "payment", 403: "forbidden", 404: "not found", 405: "method", 406: "not acceptable", 407: "proxy", 408: "request", 409: "conflict", 410: "gone", 411: "length",

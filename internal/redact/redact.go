@@ -57,6 +57,9 @@ func (v View) String(text string) string {
 	return v.local.mask(v.global.mask(text))
 }
 
+// Text masks free text: what is secret, and personal data that it detects.
+func (v View) Text(text string) string { return personal(v.String(text)) }
+
 // JSON masks the strings and keys of a document. What is not JSON is masked
 // as text and answered as a JSON string.
 func (v View) JSON(document json.RawMessage) json.RawMessage {

@@ -175,7 +175,7 @@ func (t *tenant) execute(ctx context.Context, s *session, runtime *action.Runtim
 		code = outcome.Error.Code
 	}
 	t.analytics.count(s.action, status, code, outcome.Duration)
-	s.ended.Store(&ending{answer: answer, body: body})
+	s.ended.Store(&body)
 }
 
 func render(s *session, outcome *action.Outcome) answerDocument {
@@ -217,9 +217,9 @@ func (t *tenant) poll(c *call) reply {
 	case ended == nil, c.struck.has(kindStuck):
 		return pending(found, statusRunning)
 	case len(c.struck) > 0:
-		return document(http.StatusOK, spoilTrace(ended.answer, c.struck))
+		return spoilTrace(*ended, c.struck)
 	}
-	return reply{status: http.StatusOK, body: ended.body}
+	return reply{status: http.StatusOK, body: *ended}
 }
 
 func pending(s *session, status string) reply {
@@ -227,22 +227,24 @@ func pending(s *session, status string) reply {
 }
 
 // spoilTrace changes an ending as the faults want it.
-func spoilTrace(answer answerDocument, struck hits) answerDocument {
+func spoilTrace(ended []byte, struck hits) reply {
+	var answer answerDocument
+	if err := json.Unmarshal(ended, &answer); err != nil {
+		return problem(http.StatusInternalServerError, "the session cannot be read back")
+	}
 	switch {
 	case struck.has(kindTraceMissing):
 		answer.Trace = nil
 	case struck.has(kindTraceEmpty):
 		answer.Trace = &[]traceItem{}
 	case struck.has(kindTraceUnordered) && answer.Trace != nil:
-		items := slices.Clone(*answer.Trace)
-		slices.Reverse(items)
-		answer.Trace = &items
+		slices.Reverse(*answer.Trace)
 	}
 	if struck.has(kindUndeclaredCode) {
 		answer.Status = statusFailed
 		answer.Result = json.RawMessage(`{"success":false,"error":{"code":"E_INTERNAL_7731","message":"unexpected","details":{}}}`)
 	}
-	return answer
+	return document(http.StatusOK, answer)
 }
 
 // overran makes an outcome of one whose step ran into the platform's limit.

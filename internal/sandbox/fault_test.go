@@ -276,7 +276,7 @@ func TestDiagnostics(t *testing.T) {
 		"right":          {faulty(`token_ttl = "1h"`), nil},
 		"unknown URL":    {"mock \"m\" {\n route \"GET /\" {\n json = { url = mock.m.url }\n }\n}", nil},
 		"setting":        {faulty(`tokenttl = "1h"`), []string{`tokenttl: Unsupported argument: An argument named "tokenttl" is not expected here. Did you mean "token_ttl"?`}},
-		"setting's type": {faulty(`clients = ["a"]`), []string{`["a"]: Wrong type: This attribute takes a map of string: map of string required.`}},
+		"setting's type": {faulty(`clients = ["a"]`), []string{`["a"]: Wrong type: A value of type map of string is needed here: map of string required.`}},
 		"operation":      {faulty(`fault "submitt" { kind = "hang" }`), []string{`fault "submitt": Unknown operation: The sandbox has no operation submitt. Did you mean "submit"? A fault strikes one of token, submit, poll, analytics, deploy.`}},
 		"kind": {faulty(`fault "deploy" { kind = "conflct" }`), []string{
 			`"conflct": Unknown kind of fault: There is no fault "conflct" here. Did you mean "conflict"? The kinds are latency, hang, refuse, reset, close, cut, slow, status, quota, garbage, malformed, truncate, oversized, content_type, conflict.`,
@@ -302,7 +302,14 @@ func TestDiagnostics(t *testing.T) {
 		"route's fault for": {"mock \"m\" {\n route \"GET /\" {\n fault = { kind = \"hang\", when = true }\n }\n}", []string{`when: Unsupported argument: An argument named "when" is not expected here.`}},
 		"route's delay":     {"mock \"m\" {\n route \"GET /\" {\n delay = \"2m\"\n }\n}", []string{`"2m": Delay too long: A delay is at most 1m0s. For an upstream that never answers use the fault "hang".`}},
 		"route's bodies":    {"mock \"m\" {\n route \"GET /\" {\n json = {}\n body = \"b\"\n }\n}", []string{`"b": More than one body: A route answers either json or body. Remove one of them.`}},
-		"route's root":      {"mock \"m\" {\n route \"GET /\" {\n when = reqest.json.a\n }\n}", []string{`reqest: Unknown variable: There is no variable named "reqest". Did you mean "request"?`}},
+		"route's types": {"mock \"m\" {\n route \"GET /\" {\n when = \"x\"\n status = 700\n }\n}", []string{
+			`"x": Wrong type: A value of type bool is needed here: a bool is required.`,
+		}},
+		"route's status": {"mock \"m\" {\n route \"GET /\" {\n status = 700\n }\n}", []string{`700: Number out of range: This must be a whole number from 200 to 599.`}},
+		"route's wildcard": {"mock \"m\" {\n route \"GET /{id}\" {\n json = [request.params.id, request.params.idd]\n }\n}", []string{
+			`.idd: Unsupported attribute: This object does not have an attribute named "idd".`,
+		}},
+		"route's root": {"mock \"m\" {\n route \"GET /\" {\n when = reqest.json.a\n }\n}", []string{`reqest: Unknown variable: There is no variable named "reqest". Did you mean "request"?`}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

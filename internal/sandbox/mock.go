@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/assay-cx/assay/hcl/specfile"
 	"github.com/assay-cx/assay/internal/action"
@@ -32,14 +30,6 @@ type mock struct {
 
 	mutex    sync.Mutex
 	problems map[string]MockProblem
-}
-
-// route is one answer of a mock.
-type route struct {
-	*specfile.Route
-	wildcards []string
-	delay     latency
-	fault     *fault // nil for none
 }
 
 // MockProblem is a route that could not be evaluated for a request.
@@ -87,10 +77,7 @@ func (m *mock) compileRoute(block *specfile.Route) (*route, hcl.Diagnostics) {
 	if block.JSON != nil && block.Body != nil {
 		diags = append(diags, action.Wrong(block.Body, "More than one body", "A route answers either json or body. Remove one of them."))
 	}
-	for _, expr := range []hcl.Expression{block.When, block.Status, block.Headers, block.JSON, block.Body} {
-		diags = append(diags, checkRequestExpression(expr, m.scope, "request")...)
-	}
-	return r, diags
+	return r, append(diags, r.check(withVariable(m.scope, "request", unknownRequest(r.wildcards)))...)
 }
 
 // faultOf reads fault = "hang" as fault = { kind = "hang" }.
@@ -171,136 +158,6 @@ func (m *mock) play(w http.ResponseWriter, r *http.Request, route *route, scope 
 		}
 		return answer
 	})
-}
-
-func (r *route) holds(scope *hcl.EvalContext) (bool, error) {
-	if r.When == nil {
-		return true, nil
-	}
-	value, err := evaluate(r.When, scope, cty.Bool)
-	return err == nil && value.True(), err
-}
-
-// render evaluates what the route answers.
-func (r *route) render(scope *hcl.EvalContext) (reply, error) {
-	answer := reply{status: http.StatusOK, header: http.Header{}}
-	if r.Status != nil {
-		status, err := evaluate(r.Status, scope, cty.Number)
-		if err != nil {
-			return reply{}, err
-		}
-		number, _ := status.AsBigFloat().Int64()
-		if number < 200 || number > 599 {
-			return reply{}, fmt.Errorf("status %d is not one from 200 to 599", number)
-		}
-		answer.status = int(number)
-	}
-	if err := r.renderBody(scope, &answer); err != nil {
-		return reply{}, err
-	}
-	if r.Headers == nil {
-		return answer, nil
-	}
-	headers, err := evaluate(r.Headers, scope, cty.Map(cty.String))
-	if err != nil {
-		return reply{}, err
-	}
-	for name, value := range headers.Elements() {
-		answer.header.Set(name.AsString(), value.AsString())
-	}
-	return answer, nil
-}
-
-func (r *route) renderBody(scope *hcl.EvalContext, answer *reply) error {
-	switch {
-	case r.JSON != nil:
-		value, diags := r.JSON.Value(scope)
-		if diags.HasErrors() {
-			return diags
-		}
-		document, err := action.EncodeValue(value)
-		answer.body = document
-		answer.header.Set("Content-Type", "application/json")
-		return err
-	case r.Body != nil:
-		text, err := evaluate(r.Body, scope, cty.String)
-		if err != nil {
-			return err
-		}
-		answer.body = []byte(text.AsString())
-		answer.header.Set("Content-Type", "text/plain; charset=utf-8")
-	}
-	return nil
-}
-
-// evaluate computes an expression that must be known and not null.
-func evaluate(expr hcl.Expression, scope *hcl.EvalContext, want cty.Type) (cty.Value, error) {
-	value, diags := expr.Value(scope)
-	if diags.HasErrors() {
-		return cty.NilVal, diags
-	}
-	value, _ = value.UnmarkDeep()
-	value, err := convert.Convert(value, want)
-	if err != nil {
-		return cty.NilVal, fmt.Errorf("%s: %w", expr.Range(), err)
-	}
-	if !value.IsWhollyKnown() || holdsNull(value) {
-		return cty.NilVal, fmt.Errorf("%s: the value is null or not known", expr.Range())
-	}
-	return value, nil
-}
-
-func holdsNull(value cty.Value) bool {
-	if value.IsNull() {
-		return true
-	}
-	if value.CanIterateElements() {
-		for _, element := range value.Elements() {
-			if element.IsNull() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// requestValue is the request as the expressions of a route see it. The names
-// of headers are in lower case; of repeated headers and query parameters the
-// first value is kept. json is null where the body is not JSON.
-func requestValue(r *http.Request, body []byte, wildcards []string) cty.Value {
-	document, err := action.DecodeValue(body)
-	if err != nil {
-		document = cty.NullVal(cty.DynamicPseudoType)
-	}
-	params := make(map[string]cty.Value, len(wildcards))
-	for _, name := range wildcards {
-		params[name] = cty.StringVal(r.PathValue(name))
-	}
-	return cty.ObjectVal(map[string]cty.Value{
-		"method":  cty.StringVal(r.Method),
-		"path":    cty.StringVal(r.URL.Path),
-		"params":  cty.ObjectVal(params),
-		"query":   firsts(r.URL.Query()),
-		"headers": firsts(r.Header),
-		"body":    cty.StringVal(string(body)),
-		"json":    document,
-	})
-}
-
-// firsts are the first values by name, in lower case where they are headers.
-func firsts[M ~map[string][]string](from M) cty.Value {
-	if len(from) == 0 {
-		return cty.MapValEmpty(cty.String)
-	}
-	_, isHeader := any(from).(http.Header)
-	values := make(map[string]cty.Value, len(from))
-	for name, all := range from {
-		if isHeader {
-			name = strings.ToLower(name)
-		}
-		values[name] = cty.StringVal(all[0])
-	}
-	return cty.MapVal(values)
 }
 
 // broken answers for a route that cannot be evaluated, and takes note of it.

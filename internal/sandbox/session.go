@@ -18,13 +18,7 @@ type session struct {
 	input     json.RawMessage
 	started   time.Time
 	traced    bool                   // the client asked for a trace
-	ended     atomic.Pointer[ending] // nil while it runs
-}
-
-// ending is how a session ended, rendered once for all polls.
-type ending struct {
-	answer answerDocument
-	body   []byte
+	ended     atomic.Pointer[[]byte] // what a poll answers at the end, rendered once; nil while it runs
 }
 
 // sessions are the debug sessions of a tenant, bounded in number and age.

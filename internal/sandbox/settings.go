@@ -27,7 +27,7 @@ type settings struct {
 var defaults = settings{
 	tokenTTL:    time.Hour,
 	sessionTTL:  24 * time.Hour,
-	maxSessions: 20_000,
+	maxSessions: 5000,
 	pageSize:    50,
 }
 
@@ -112,17 +112,7 @@ func compileTenantFault(block *specfile.Fault, spec Spec) (*fault, hcl.Diagnosti
 	reader := newFaultReader(op, "sandbox."+block.Operation, block.Range, spec.Scope, spec.Seed)
 	reader.vectors = spec.Vectors
 	f, diags := reader.read(block.Settings, block.Range)
-	return f, append(diags, checkRequestExpression(f.when, spec.Scope, "input")...)
-}
-
-// checkRequestExpression finds what is wrong with an expression over a root
-// that only a request gives a value.
-func checkRequestExpression(expr hcl.Expression, scope *hcl.EvalContext, root string) hcl.Diagnostics {
-	if expr == nil {
-		return nil
-	}
-	_, diags := expr.Value(withVariable(scope, root, cty.DynamicVal))
-	return diags
+	return f, append(diags, action.Check(f.when, withVariable(spec.Scope, "input", cty.DynamicVal), cty.Bool)...)
 }
 
 func withVariable(scope *hcl.EvalContext, name string, value cty.Value) *hcl.EvalContext {
