@@ -24,7 +24,6 @@ import (
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/report"
 	"github.com/assay-cx/assay/internal/result"
-	"github.com/assay-cx/assay/internal/runner"
 )
 
 // runOptions are the flags of `assay run`.
@@ -248,11 +247,11 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 	}
 	for _, s := range e.suites {
 		e.override(s.plan)
-		outcome, sinks, operations := s.run(ctx, stop, surroundings{
+		came := s.run(ctx, stop, surroundings{
 			runID: run.RunID, seed: e.seed, redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
 			partial: len(e.tags) > 0 || e.only != "",
 		})
-		merge(&run, s.plan.Suite, outcome, sinks, operations)
+		merge(&run, s.plan.Suite, came)
 		s.close(ctx)
 	}
 	run.DurationMS = time.Since(run.StartedAt).Milliseconds()
@@ -272,8 +271,11 @@ func (e *execution) override(p *plan.Plan) {
 	}
 }
 
-func merge(run *result.Run, suite string, o runner.Outcome, sinks []result.Sink, operations []result.Operation) {
+func merge(run *result.Run, suite string, o account) {
 	run.Status = max(run.Status, o.Status)
+	if len(o.Errors) > 0 {
+		run.Status = result.Errored
+	}
 	run.Summary.Total += o.Summary.Total
 	run.Summary.Passed += o.Summary.Passed
 	run.Summary.Failed += o.Summary.Failed
@@ -282,8 +284,9 @@ func merge(run *result.Run, suite string, o runner.Outcome, sinks []result.Sink,
 	run.Thresholds = append(run.Thresholds, o.Thresholds...)
 	run.Errors = append(run.Errors, o.Errors...)
 	run.Warnings = append(run.Warnings, o.Warnings...)
-	run.Operations = append(run.Operations, operations...)
-	for _, sink := range sinks {
+	run.Operations = append(run.Operations, o.operations...)
+	run.Faults = append(run.Faults, o.faults...)
+	for _, sink := range o.sinks {
 		sink.Suite = suite
 		run.Sinks = append(run.Sinks, sink)
 	}

@@ -94,11 +94,21 @@ func (s *suite) build(ctx context.Context, options plan.Options) hcl.Diagnostics
 		Mocks:    s.spec.Mocks,
 		Settings: s.spec.Sandbox,
 		Actions:  runtimes,
+		Vectors:  faultVectors(s.plan),
 		Scope:    s.plan.Scope,
 		Seed:     options.Handlers.Seed,
 		Logger:   options.Handlers.Logger,
 	})
 	return diags.Extend(problems)
+}
+
+// faultVectors are the vectors that a fault of the sandbox can be for.
+func faultVectors(p *plan.Plan) []sandbox.Vector {
+	vectors := make([]sandbox.Vector, len(p.Vectors))
+	for i, v := range p.Vectors {
+		vectors[i] = sandbox.Vector{Name: v.Name, ActionID: v.Action.ID, Input: v.Input}
+	}
+	return vectors
 }
 
 // configure waits for the plugins and gives them their settings, all at the
@@ -236,8 +246,16 @@ type surroundings struct {
 	stopAll  func()
 }
 
-// run runs the suite and answers what it came to.
-func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundings) (runner.Outcome, []result.Sink, []result.Operation) {
+// account is what a suite's run came to, beside its vectors.
+type account struct {
+	runner.Outcome
+	sinks      []result.Sink
+	operations []result.Operation
+	faults     []result.Fault
+}
+
+// run runs the suite.
+func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundings) account {
 	around.redactor.Add(s.plan.Secrets...)
 	s.sandbox.Serve(ctx, s.listeners)
 	s.stacks = map[string]*invoke.Stack{}
@@ -271,7 +289,29 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 	for i := range sinks {
 		sinks[i].LastError = around.redactor.With(nil).String(sinks[i].LastError)
 	}
-	return outcome, sinks, s.operations()
+	outcome.Warnings = append(outcome.Warnings, s.mockProblems(around.redactor)...)
+	return account{outcome, sinks, s.operations(), s.faults()}
+}
+
+// mockProblems warns of routes that could not be evaluated for a request:
+// what a vector saw of them is not what the spec meant.
+func (s *suite) mockProblems(redactor *redact.Redactor) []result.Error {
+	var problems []result.Error
+	for _, p := range s.sandbox.MockProblems() {
+		problems = append(problems, result.Error{
+			Summary: "A mock's route could not be evaluated",
+			Detail:  redactor.With(nil).Text(fmt.Sprintf("mock %q, route %q, %d times: %s", p.Mock, p.Route, p.Count, p.Text)),
+		})
+	}
+	return problems
+}
+
+func (s *suite) faults() []result.Fault {
+	var faults []result.Fault
+	for _, f := range s.sandbox.Faults() {
+		faults = append(faults, result.Fault{Suite: s.plan.Suite, Place: f.Place, Kind: f.Kind, Seen: f.Seen, Hits: f.Hits})
+	}
+	return faults
 }
 
 func (s *suite) sinks() []delivery.Sink {

@@ -99,6 +99,7 @@ func (c *Console) Close(run result.Run) error {
 	c.failures()
 	c.thresholds(run)
 	c.sinks(run)
+	c.faults(run)
 	for _, w := range run.Warnings {
 		c.printf("\n%s %s: %s\n", c.paint.status(result.Warn), w.Summary, w.Detail)
 	}
@@ -163,6 +164,16 @@ func (c *Console) sinks(run result.Run) {
 			line += c.paint.red(fmt.Sprintf(", %d not delivered", s.Failed)) + " (" + oneLine(s.LastError) + ")"
 		}
 		c.printf("  %s\n", line)
+	}
+}
+
+func (c *Console) faults(run result.Run) {
+	if len(run.Faults) == 0 {
+		return
+	}
+	c.printf("\n%s\n", c.paint.bold("Faults"))
+	for _, f := range run.Faults {
+		c.printf("  %s: %s struck %d of %s\n", inSuite(f.Suite, f.Place), f.Kind, f.Hits, plural(int(f.Seen), "request"))
 	}
 }
 

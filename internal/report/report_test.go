@@ -64,6 +64,8 @@ var (
 			{Suite: "inventory", Plugin: "webhook", Delivered: 1, Queued: 1, Failed: 2, LastError: "nobody listens"},
 		},
 		Operations: []result.Operation{},
+		Faults:     []result.Fault{{Suite: "inventory", Place: "sandbox.submit", Kind: "status", Seen: 40, Hits: 2}},
+		Warnings:   []result.Error{{Summary: "A classifier rule matched nothing", Detail: "mend it"}},
 		Errors:     []result.Error{{Summary: "The suite's timeout is over", Detail: "raise it"}},
 	}
 )

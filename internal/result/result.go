@@ -27,6 +27,8 @@ type Run struct {
 	Thresholds []Threshold `json:"thresholds"`
 	Sinks      []Sink      `json:"sinks"`
 	Operations []Operation `json:"operations"`
+	// Faults are the faults of the embedded tenant and its mocks.
+	Faults []Fault `json:"faults,omitempty"`
 	// Errors are what kept the run from deciding, apart from any one vector.
 	Errors []Error `json:"errors,omitempty"`
 	// Warnings change no verdict.
@@ -197,6 +199,15 @@ type Sink struct {
 	Failed    int    `json:"failed"` // given up
 	// LastError is why the last delivery failed, if one did.
 	LastError string `json:"last_error,omitempty"`
+}
+
+// Fault counts how often a fault of the embedded tenant or a mock struck.
+type Fault struct {
+	Suite string `json:"suite,omitempty"`
+	Place string `json:"place"` // such as sandbox.submit, or a mock's route
+	Kind  string `json:"kind"`
+	Seen  int64  `json:"seen"` // requests that it could have struck
+	Hits  int64  `json:"hits"`
 }
 
 // Operation counts the attempts of one plugin operation.

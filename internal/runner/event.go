@@ -71,7 +71,7 @@ func correlation(e *result.Execution) *sdk.Correlation {
 }
 
 func eventError(failure error, view redact.View) *sdk.EventError {
-	e := &sdk.EventError{Kind: "internal", Message: view.String(failure.Error())}
+	e := &sdk.EventError{Kind: "internal", Message: view.Text(failure.Error())}
 	var typed *sdk.Error
 	if errors.As(failure, &typed) {
 		e.Kind, e.HTTPStatus = string(typed.Kind), typed.HTTPStatus
@@ -88,7 +88,7 @@ func redactVector(v *result.Vector, view redact.View) {
 	if e := v.Execution; e != nil {
 		e.Output = view.JSON(e.Output)
 		if e.Error != nil {
-			e.Error.Message, e.Error.Stack = view.String(e.Error.Message), view.String(e.Error.Stack)
+			e.Error.Message, e.Error.Stack = view.Text(e.Error.Message), view.Text(e.Error.Stack)
 			e.Error.Code = view.String(e.Error.Code)
 			e.Error.Details = view.JSON(e.Error.Details)
 		}
@@ -96,15 +96,15 @@ func redactVector(v *result.Vector, view redact.View) {
 			// A result's document has no step inputs or outputs: let them go.
 			e.Trace[i].Input, e.Trace[i].Output = nil, nil
 			if failure := e.Trace[i].Error; failure != nil {
-				failure.Message, failure.Stack = view.String(failure.Message), view.String(failure.Stack)
+				failure.Message, failure.Stack = view.Text(failure.Message), view.Text(failure.Stack)
 			}
 		}
 	}
 	if c := v.Classification; c != nil {
-		c.Reason = view.String(c.Reason)
+		c.Reason = view.Text(c.Reason)
 	}
 	for i := range v.Checks {
 		c := &v.Checks[i]
-		c.Expected, c.Actual, c.Message = view.String(c.Expected), view.String(c.Actual), view.String(c.Message)
+		c.Expected, c.Actual, c.Message = view.Text(c.Expected), view.Text(c.Actual), view.Text(c.Message)
 	}
 }

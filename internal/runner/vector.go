@@ -57,7 +57,7 @@ func undecided(out *result.Vector, err error, view redact.View) {
 	}
 	out.Status = result.Errored
 	out.Error = explain(err)
-	out.Error.Detail = view.String(out.Error.Detail)
+	out.Error.Detail = view.Text(out.Error.Detail)
 }
 
 // execute submits the vector's input and polls until the end. The execution
