@@ -37,6 +37,7 @@ type runOptions struct {
 	failFast bool
 	seed     uint64
 	reports  []string
+	failures string // folder to save failures in
 }
 
 func newRun(p *process) *cobra.Command {
@@ -78,6 +79,7 @@ cancels at once.`,
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop at the first vector that does not pass")
 	flags.Uint64Var(&o.seed, "seed", 0, "repeat the run that had this seed: its jitter and its faults")
 	flags.StringArrayVar(&o.reports, "report", nil, "write a report, as `FORMAT=PATH`; - is stdout; formats: "+report.FormatNames())
+	flags.StringVar(&o.failures, "save-failures", "", "keep each failure, redacted, as a fixture in this `DIR`")
 	return command
 }
 
@@ -223,6 +225,13 @@ func (e *execution) openReports() (many *report.Many, err error) {
 		r, err := report.Open(format, path, e.process.stdout)
 		if err != nil {
 			return nil, usageError("--report %s: %w", wanted, err)
+		}
+		reports = append(reports, r)
+	}
+	if e.failures != "" {
+		r, err := report.NewFixtures(e.failures)
+		if err != nil {
+			return nil, usageError("--save-failures: %w", err)
 		}
 		reports = append(reports, r)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/plugins/cxone"
 )
 
 func number(f float64) *float64 { return &f }
@@ -281,5 +282,64 @@ func BenchmarkJSON(b *testing.B) {
 	}
 	for b.Loop() {
 		r.Finished(vectors[1])
+	}
+}
+
+func TestFixturesAreSessionsAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "failures")
+	r, err := NewFixtures(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		r.Finished(v)
+	}
+	if err := r.Close(run); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "inventory.throttled_W-1_.json" {
+		t.Fatalf("saved %v (%v)", entries, err)
+	}
+	document, err := os.ReadFile(filepath.Join(dir, entries[0].Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var labelled struct {
+		ID      string
+		Session json.RawMessage
+	}
+	if err := json.Unmarshal(document, &labelled); err != nil {
+		t.Fatal(err)
+	}
+	session, err := cxone.ParseSession(labelled.Session)
+	if err != nil || labelled.ID != `inventory/throttled["W-1"]` {
+		t.Fatalf("id %q: %v", labelled.ID, err)
+	}
+	e := session.Execution
+	if e == nil || e.Status != "FAILED" || e.Error.Code != "UPSTREAM_TIMEOUT" || len(e.Trace) != 2 || e.Trace[1].Error.Message != "503 <Service>\nUnavailable" {
+		t.Errorf("read back as %+v", e)
+	}
+}
+
+func TestFixturesThatCannotBeSaved(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewFixtures(filepath.Join(file, "sub")); err == nil {
+		t.Error("a folder below a file was made")
+	}
+	dir := t.TempDir()
+	r, err := NewFixtures(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	r.Finished(vectors[1])
+	if err := r.Close(run); err == nil {
+		t.Error("a failure that was not saved is not said")
 	}
 }
