@@ -75,7 +75,7 @@ func (o *classifyOptions) execute(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	defer input.Close()
+	defer func() { _ = input.Close() }() // read to its end
 	c := &classification{options: o, process: p, classifier: &runner.Classifier{Redactor: &redact.Redactor{}}}
 	if o.suite != "" {
 		release, err := c.useSuite(ctx)
@@ -244,9 +244,9 @@ func (c *classification) classifyLines(ctx context.Context, input io.Reader) err
 }
 
 func (c *classification) answer(ctx context.Context, line []byte) (answer, error) {
-	id, failure, err := c.read(line)
-	if err != nil {
-		return answer{ID: id, Error: err.Error()}, nil
+	id, failure, unread := c.read(line)
+	if unread != nil {
+		return answer{ID: id, Error: unread.Error()}, nil
 	}
 	judged, err := c.classifier.Classify(ctx, failure)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -144,7 +143,7 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	var specs []*specfile.Suite
 	for _, dir := range dirs {
 		s := &suite{}
-		e.found.load(dir, s)
+		_ = e.found.load(dir, s) // judged together below
 		e.loaded = append(e.loaded, s)
 		specs = append(specs, s.spec)
 		if e.found.diags.HasErrors() {
@@ -201,7 +200,7 @@ func (e *execution) refuse() error {
 // openReports starts every report before anything is sent: one that cannot be
 // written is told now.
 func (e *execution) openReports() (many *report.Many, err error) {
-	console := io.Writer(e.process.stdout)
+	console := e.process.stdout
 	live := e.color(e.process)
 	var reports []report.Reporter
 	defer func() {

@@ -1,7 +1,6 @@
 package pluginhost
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 )
@@ -10,7 +9,6 @@ import (
 // log/slog's JSON handler, as the SDK writes them, at its own level, anything
 // else at debug level.
 func logLine(logger *slog.Logger, plugin, line string) {
-	ctx := context.Background() //nolint:forbidigo // lines come outside any call
 	record := map[string]any{}
 	var level slog.Level
 	word, message := "", ""
@@ -19,14 +17,23 @@ func logLine(logger *slog.Logger, plugin, line string) {
 		message, _ = record[slog.MessageKey].(string)
 	}
 	if level.UnmarshalText([]byte(word)) != nil || message == "" {
-		logger.LogAttrs(ctx, slog.LevelDebug, "plugin wrote", slog.String("plugin", plugin), slog.String("line", line))
+		logger.Debug("plugin wrote", "plugin", plugin, "line", line)
 		return
 	}
-	attrs := []slog.Attr{slog.String("plugin", plugin)}
+	attrs := []any{slog.String("plugin", plugin)}
 	for name, value := range record {
 		if name != slog.LevelKey && name != slog.MessageKey && name != slog.TimeKey {
 			attrs = append(attrs, slog.Any(name, value))
 		}
 	}
-	logger.LogAttrs(ctx, level, message, attrs...)
+	switch {
+	case level >= slog.LevelError:
+		logger.Error(message, attrs...)
+	case level >= slog.LevelWarn:
+		logger.Warn(message, attrs...)
+	case level >= slog.LevelInfo:
+		logger.Info(message, attrs...)
+	default:
+		logger.Debug(message, attrs...)
+	}
 }

@@ -86,6 +86,9 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// close lets the file go; it has been read by then.
+func (s *spool) close() { _ = s.file.Close() }
+
 // offset is where the next byte goes.
 func (s *spool) offset() int64 { return s.size + int64(s.Buffered()) }
 

@@ -43,7 +43,7 @@ func (r *jsonReport) Finished(v result.Vector) {
 }
 
 func (r *jsonReport) Close(run result.Run) error {
-	defer r.vectors.file.Close()
+	defer r.vectors.close()
 	if r.err != nil {
 		return r.err
 	}

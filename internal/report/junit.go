@@ -134,7 +134,7 @@ func (c *junitCase) property(name, value string) {
 func seconds(ms int64) string { return fmt.Sprintf("%.3f", float64(ms)/1000) }
 
 func (r *junitReport) Close(run result.Run) error {
-	defer r.cases.file.Close()
+	defer r.cases.close()
 	for _, t := range run.Thresholds {
 		r.suite(t.Suite) // may have no vectors
 	}
