@@ -39,6 +39,9 @@ func (c *conn) Invoke(ctx context.Context, method string, request, response any,
 }
 
 func (c *conn) log(ctx context.Context, operation string, took time.Duration, code codes.Code) {
+	if !c.process.host.options.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
 	c.process.host.options.Logger.LogAttrs(
 		ctx, slog.LevelDebug, "plugin call",
 		slog.String("plugin", c.process.name),

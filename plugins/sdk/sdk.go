@@ -43,7 +43,9 @@ type Target interface {
 	Poll(ctx context.Context, request PollRequest) (PollResult, error)
 	// Metrics reads one page of the platform's analytics.
 	Metrics(ctx context.Context, request MetricsRequest) (MetricsPage, error)
-	// GetSchema reads an action's deployed schema document.
+	// GetSchema reads an action's deployed schema document, or a JSON array of
+	// all that the platform has where the request names no action. A platform
+	// without such a list answers that with an error of kind Unsupported.
 	GetSchema(ctx context.Context, request SchemaRequest) (json.RawMessage, error)
 	// PutSchema deploys an action's schema document.
 	PutSchema(ctx context.Context, request SchemaRequest, document json.RawMessage) error
@@ -244,7 +246,7 @@ type MetricsRow struct {
 // SchemaRequest names an action's schema document.
 type SchemaRequest struct {
 	Token    string
-	ActionID string
+	ActionID string // empty, in GetSchema only: all actions
 }
 
 // Duration is a time.Duration that reads and writes as a string such as "200ms".

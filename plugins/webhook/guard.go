@@ -60,6 +60,7 @@ func newClient(guardian *ssrf.Guardian, local []string) *http.Client {
 	direct := &net.Dialer{Timeout: dialTimeout}
 	guarded := &net.Dialer{Timeout: dialTimeout, Control: guardian.Safe}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // there is one host only
 	// Through a proxy the guard would check the proxy's address, not the receiver's.
 	transport.Proxy = nil
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
