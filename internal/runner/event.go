@@ -94,9 +94,12 @@ func redactVector(v *result.Vector, view redact.View) {
 		}
 		for i := range e.Trace {
 			// A result's document has no step inputs or outputs: let them go.
-			e.Trace[i].Input, e.Trace[i].Output = nil, nil
-			if failure := e.Trace[i].Error; failure != nil {
+			step := &e.Trace[i]
+			step.Input, step.Output = nil, nil
+			step.ID, step.Name, step.Timestamp = view.String(step.ID), view.String(step.Name), view.String(step.Timestamp)
+			if failure := step.Error; failure != nil {
 				failure.Message, failure.Stack = view.Text(failure.Message), view.Text(failure.Stack)
+				failure.Code = view.String(failure.Code)
 			}
 		}
 	}

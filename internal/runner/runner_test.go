@@ -306,6 +306,19 @@ func TestAResetAtSubmitNeverMakesASecondSession(t *testing.T) {
 	})
 }
 
+func TestAPlatformThatAsksToWaitADayDoesNotHoldTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{onSubmit: func(int) (sdk.SubmitResult, error) {
+			return sdk.SubmitResult{}, &sdk.Error{Kind: sdk.RateLimited, Sent: true, RetryAfter: 24 * time.Hour, Message: "429"}
+		}}
+		started := time.Now()
+		v, _ := one(t, p)
+		if took := time.Since(started); took > 0 || v.Status != result.Errored || len(p.submits) != 1 {
+			t.Errorf("took %s, status %s after %d submits", took, v.Status, len(p.submits))
+		}
+	})
+}
+
 func TestAnAnswerWithoutASessionIsAnError(t *testing.T) {
 	v, _ := one(t, &platform{onSubmit: func(int) (sdk.SubmitResult, error) { return sdk.SubmitResult{}, nil }})
 	if v.Status != result.Errored || v.Error.Summary != "The platform's answer is not understood" {

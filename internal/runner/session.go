@@ -21,7 +21,11 @@ func (t *Target) call(ctx context.Context, op invoke.Operation, attempt func(ctx
 	return t.Tokens.Do(ctx, withToken)
 }
 
+// submit starts a session within the time that the session as a whole has, so
+// that a platform that asks to wait a day does not hold the run.
 func (t *Target) submit(ctx context.Context, request sdk.SubmitRequest) (answer sdk.SubmitResult, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Poll.Timeout, fmt.Errorf("%w: no session within %s", errNoEnd, t.Poll.Timeout))
+	defer cancel()
 	err = t.call(ctx, invoke.Submit, func(ctx context.Context, token string) (err error) {
 		request.Token = token
 		answer, err = t.Operations.Submit(ctx, request)
