@@ -168,9 +168,9 @@ func (c *classification) classifyOne(ctx context.Context, input io.Reader) error
 	if len(document) > maxSession {
 		return usageError("%s is larger than %d MB; is it a debug session? Many of them go line by line with --jsonl", c.options.file, maxSession>>20)
 	}
-	_, failure, err := c.read(document)
-	if err != nil {
-		return &exitError{exitFail, fmt.Errorf("%s: %w", c.options.file, err)}
+	_, failure, unread := c.read(document)
+	if unread != "" {
+		return &exitError{exitFail, fmt.Errorf("%s: %s", c.options.file, unread)}
 	}
 	judged, err := c.classifier.Classify(ctx, failure)
 	if err != nil {
@@ -245,8 +245,8 @@ func (c *classification) classifyLines(ctx context.Context, input io.Reader) err
 
 func (c *classification) answer(ctx context.Context, line []byte) (answer, error) {
 	id, failure, unread := c.read(line)
-	if unread != nil {
-		return answer{ID: id, Error: unread.Error()}, nil
+	if unread != "" {
+		return answer{ID: id, Error: unread}, nil
 	}
 	judged, err := c.classifier.Classify(ctx, failure)
 	if err != nil {
@@ -261,8 +261,9 @@ func (c *classification) answer(ctx context.Context, line []byte) (answer, error
 	return a, nil
 }
 
-// read makes a failure of a session's document, or of one with an id around it.
-func (c *classification) read(document []byte) (id string, failure runner.Failure, err error) {
+// read makes a failure of a session's document, or of one with an id around
+// it; unread says why there is none.
+func (c *classification) read(document []byte) (id string, failure runner.Failure, unread string) {
 	var labelled struct {
 		ID      string          `json:"id"`
 		Session json.RawMessage `json:"session"`
@@ -273,15 +274,15 @@ func (c *classification) read(document []byte) (id string, failure runner.Failur
 	session, err := cxone.ParseSession(document)
 	switch {
 	case err != nil:
-		return labelled.ID, failure, err
+		return labelled.ID, failure, err.Error()
 	case session.Execution == nil:
-		return labelled.ID, failure, fmt.Errorf("the session has not ended: its status is %q", session.Status)
+		return labelled.ID, failure, fmt.Sprintf("the session has not ended: its status is %q", session.Status)
 	case session.Execution.Status != "FAILED":
-		return labelled.ID, failure, fmt.Errorf("the session is %s: only failures are classified", session.Execution.Status)
+		return labelled.ID, failure, fmt.Sprintf("the session is %s: only failures are classified", session.Execution.Status)
 	}
 	failure = runner.Failure{Execution: runner.ExecutionOf(session.Execution)}
 	if len(c.actions) == 1 {
 		failure.Action = c.actions[0]
 	}
-	return labelled.ID, failure, nil
+	return labelled.ID, failure, ""
 }

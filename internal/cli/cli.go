@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -45,6 +46,9 @@ func Main() int {
 	}
 	if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
 		p.width = width
+	}
+	if _, chosen := p.lookupEnv("GOGC"); !chosen {
+		debug.SetGCPercent(200) // a run's live memory is small: time is dearer
 	}
 	root := newRoot(p)
 	root.SetArgs(os.Args[1:])
@@ -131,7 +135,7 @@ Exit status:
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newClassify(p), newVersion(p), newPlugin(p))
+	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newInvoke(p), newSandbox(p), newDeploy(p), newImport(p), newClassify(p), newVersion(p), newPlugin(p))
 	return root
 }
 

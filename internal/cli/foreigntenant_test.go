@@ -21,7 +21,7 @@ import (
 // tenants differ or fail.
 type foreignTenant struct {
 	*httptest.Server
-	t testing.TB
+	tb testing.TB
 	quirks
 
 	mu       sync.Mutex
@@ -84,9 +84,9 @@ const (
 	foreignSecret = `s3cr+t/c&na=ry"<7f>\%41 end`
 )
 
-func newForeignTenant(t testing.TB, q quirks) *foreignTenant {
-	t.Helper()
-	f := &foreignTenant{t: t, quirks: q, valid: map[string]bool{}}
+func newForeignTenant(tb testing.TB, q quirks) *foreignTenant {
+	tb.Helper()
+	f := &foreignTenant{tb: tb, quirks: q, valid: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v2/oauth/token", f.operation(opToken, f.serveToken))
 	mux.HandleFunc("POST /api/v2/data-actions/{action}/debug", f.operation(opSubmit, f.authorized(f.serveSubmit)))
@@ -99,13 +99,13 @@ func newForeignTenant(t testing.TB, q quirks) *foreignTenant {
 	f.Server = httptest.NewUnstartedServer(mux)
 	f.Config.ErrorLog = log.New(io.Discard, "", 0) // quirks abort answers
 	f.Start()
-	t.Cleanup(f.Close)
+	tb.Cleanup(f.Close)
 	return f
 }
 
 // breach is a request that the contract does not allow.
 func (f *foreignTenant) breach(format string, args ...any) {
-	f.t.Errorf("the tenant got a request that breaks the contract: "+format, args...)
+	f.tb.Errorf("the tenant got a request that breaks the contract: "+format, args...)
 }
 
 // env is what points a suite at the tenant.
@@ -196,7 +196,8 @@ func (f *foreignTenant) serveToken(w http.ResponseWriter, r *http.Request, body 
 	}
 	inQuery := r.URL.Query().Get("grant_type") == "client_credentials"
 	inBody := strings.Contains("&"+string(body)+"&", "&grant_type=client_credentials&")
-	if !(inBody && f.grantIn != "query" || inQuery && f.grantIn != "body") {
+	understood := inBody && f.grantIn != "query" || inQuery && f.grantIn != "body"
+	if !understood {
 		answerJSON(w, 400, map[string]any{"error": "unsupported_grant_type", "error_description": "grant_type is missing"})
 		return
 	}

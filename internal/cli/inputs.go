@@ -30,8 +30,9 @@ func (f *inputFlags) register(command *cobra.Command) {
 
 // color reports whether output may be coloured.
 func (f *inputFlags) color(p *process) bool {
-	noColor, set := p.lookupEnv("NO_COLOR")
-	return p.stdoutTerminal && !f.noColor && (!set || noColor == "")
+	noColor, _ := p.lookupEnv("NO_COLOR")
+	terminal, _ := p.lookupEnv("TERM")
+	return p.stdoutTerminal && !f.noColor && noColor == "" && terminal != "dumb"
 }
 
 // inputs reads the values of variables that the command line names.

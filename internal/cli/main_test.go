@@ -19,6 +19,9 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	// The built binary's code: go test must not take an earlier result where it changed.
+	_ "github.com/assay-cx/assay/internal/cli"
 )
 
 // The tests of this package run the built binary, as a user does: its plugins
@@ -63,13 +66,13 @@ func environment(home, tmp string, extra ...string) []string {
 
 // shortTemp is a private folder for temporary files, whose path is short
 // enough for sockets. Whatever a command leaves in it is a defect.
-func shortTemp(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "assay-t")
+func shortTemp(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/tmp", "assay-t") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
@@ -93,25 +96,25 @@ type outcome struct {
 
 // start starts assay in a folder, with nothing of the tester's environment but
 // what is given.
-func start(t testing.TB, dir string, env []string, args ...string) *running {
-	t.Helper()
-	r := &running{t: t, temp: shortTemp(t), stdout: newWatched(), stderr: newWatched(), done: make(chan struct{})}
+func start(tb testing.TB, dir string, env []string, args ...string) *running {
+	tb.Helper()
+	r := &running{t: tb, temp: shortTemp(tb), stdout: newWatched(), stderr: newWatched(), done: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	r.Cmd = exec.CommandContext(ctx, filepath.Join(binDir, "assay"), args...)
 	r.Dir, r.Env = dir, environment(dir, r.temp, env...)
-	r.Cmd.Stdout, r.Cmd.Stderr = r.stdout, r.stderr
+	r.Stdout, r.Stderr = r.stdout, r.stderr
 	r.WaitDelay = 5 * time.Second // plugins that outlive it must not hold the test
 	r.started = time.Now()
 	if err := r.Start(); err != nil {
 		cancel()
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	go func() {
 		defer cancel()
 		r.err = r.Wait()
 		close(r.done)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		<-r.done
 	})
@@ -139,9 +142,9 @@ func (r *running) end() outcome {
 }
 
 // run runs assay to its end.
-func run(t testing.TB, dir string, env []string, args ...string) outcome {
-	t.Helper()
-	return start(t, dir, env, args...).end()
+func run(tb testing.TB, dir string, env []string, args ...string) outcome {
+	tb.Helper()
+	return start(tb, dir, env, args...).end()
 }
 
 // signal sends a signal to assay itself, not to its group.
@@ -193,8 +196,8 @@ func (w *watched) String() string {
 }
 
 // await waits until a line holds the text, and answers the line.
-func (w *watched) await(t testing.TB, text string) string {
-	t.Helper()
+func (w *watched) await(tb testing.TB, text string) string {
+	tb.Helper()
 	timer := time.NewTimer(patience / 2)
 	defer timer.Stop()
 	for {
@@ -207,7 +210,7 @@ func (w *watched) await(t testing.TB, text string) string {
 		select {
 		case <-w.changed:
 		case <-timer.C:
-			t.Fatalf("no line with %q in:\n%s", text, w)
+			tb.Fatalf("no line with %q in:\n%s", text, w)
 		}
 	}
 }
@@ -227,20 +230,20 @@ func isAlive(pid int) bool {
 }
 
 // eventually waits until a condition holds that another process brings about.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 10 s", what)
+			tb.Fatalf("%s: not within 10 s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
 // files are the files below a folder, sockets too.
-func files(t testing.TB, dir string) []string {
-	t.Helper()
+func files(tb testing.TB, dir string) []string {
+	tb.Helper()
 	var found []string
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if path != dir && err == nil {
@@ -249,22 +252,22 @@ func files(t testing.TB, dir string) []string {
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return found
 }
 
 // suite writes files into a new folder. names and contents alternate.
-func suite(t testing.TB, files ...string) string {
-	t.Helper()
-	dir := t.TempDir()
+func suite(tb testing.TB, files ...string) string {
+	tb.Helper()
+	dir := tb.TempDir()
 	for i := 0; i+1 < len(files); i += 2 {
 		path := filepath.Join(dir, files[i])
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(path, []byte(files[i+1]), 0o600); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return dir
@@ -313,22 +316,22 @@ type vector struct {
 	Error  problem
 }
 
-func readDocument(t testing.TB, dir string) document {
-	t.Helper()
+func readDocument(tb testing.TB, dir string) document {
+	tb.Helper()
 	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var d document
 	if err := json.Unmarshal(content, &d); err != nil {
-		t.Fatalf("%v: %s", err, content)
+		tb.Fatalf("%v: %s", err, content)
 	}
 	return d
 }
 
 // everything is all that a run left in its suite's folder, but for the spec.
-func everything(t testing.TB, dir string) map[string]string {
-	t.Helper()
+func everything(tb testing.TB, dir string) map[string]string {
+	tb.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || strings.HasSuffix(path, ".hcl") {
@@ -339,7 +342,7 @@ func everything(t testing.TB, dir string) map[string]string {
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return found
 }
@@ -362,14 +365,20 @@ func encodings(secret string) []string {
 	return slices.Compact(forms)
 }
 
-// assertNoSecrets finds secrets, in any encoding, in texts by name.
-func assertNoSecrets(t testing.TB, secrets []string, texts map[string]string) {
-	t.Helper()
+// assertNoSecrets finds secrets, in any encoding and also cut, in texts by name.
+func assertNoSecrets(tb testing.TB, secrets []string, texts map[string]string) {
+	tb.Helper()
 	for _, secret := range secrets {
 		for _, form := range encodings(secret) {
 			for name, text := range texts {
-				if at := strings.Index(text, form); at >= 0 {
-					t.Errorf("%s holds the secret %q as %q:\n…%s…", name, secret, form, text[max(0, at-200):min(len(text), at+len(form)+100)])
+				at := strings.Index(text, form)
+				for _, n := range []int{len(form) - 1, len(form) - 3, len(form) / 2} {
+					if at < 0 && n >= 5 {
+						at = strings.Index(text, form[:n]+"…")
+					}
+				}
+				if at >= 0 {
+					tb.Errorf("%s holds the secret %q as %q:\n…%s…", name, secret, form, text[max(0, at-200):min(len(text), at+len(form)+100)])
 				}
 			}
 		}

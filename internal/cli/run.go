@@ -329,8 +329,8 @@ func (e *execution) watchSignals(stop func(), cancel context.CancelFunc) *interr
 		for range i.signals {
 			i.count++
 			if i.count == 1 {
-				fmt.Fprintln(e.process.stderr, "Stopping: what is in flight is finished first. Once more cancels at once.")
 				stop()
+				fmt.Fprintln(e.process.stderr, "Stopping: what is in flight is finished first. Once more cancels at once.")
 			} else {
 				cancel()
 			}

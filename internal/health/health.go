@@ -41,7 +41,7 @@ func (h Health) ErrorRate() float64 {
 }
 
 // maxPages ends the reading of a platform that always has one more page.
-const maxPages = 10000
+const maxPages = 1000
 
 // Read reads all pages and adds them up. A token that the platform gave
 // before is an error: following it would read the same pages for ever.
@@ -62,8 +62,11 @@ func Read(ctx context.Context, page Page) (Health, error) {
 		if next == "" {
 			break
 		}
-		if seen[next] || len(seen) == maxPages {
+		if seen[next] {
 			return Health{}, fmt.Errorf("the platform's analytics do not end: page token %q came again after %d pages", next, len(seen)+1)
+		}
+		if len(seen)+1 == maxPages {
+			return Health{}, fmt.Errorf("the platform's analytics do not end: there is more after %d pages", maxPages)
 		}
 		seen[next] = true
 		token = next

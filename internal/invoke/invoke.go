@@ -60,13 +60,15 @@ type Operation struct {
 // retried here, its loop is the retry. Sinks and hooks are asked once; queued
 // sinks are tried again because their events have a constant id.
 var (
-	Token   = Operation{"token", transient}
-	Submit  = Operation{"submit", untouched}
-	Poll    = Operation{"poll", never}
-	Metrics = Operation{"metrics", transient}
-	Record  = Operation{"deliver", never}
-	Deliver = Operation{"deliver", transient}
-	Call    = Operation{"call", never}
+	Token     = Operation{"token", transient}
+	Submit    = Operation{"submit", untouched}
+	Poll      = Operation{"poll", never}
+	Metrics   = Operation{"metrics", transient}
+	GetSchema = Operation{"get_schema", transient}
+	PutSchema = Operation{"put_schema", untouched}
+	Record    = Operation{"deliver", never}
+	Deliver   = Operation{"deliver", transient}
+	Call      = Operation{"call", never}
 )
 
 func never(*sdk.Error) bool { return false }

@@ -107,6 +107,7 @@ func (v View) value(value any) any {
 // masker replaces a set of texts. A nil masker replaces nothing.
 type masker struct {
 	whole    map[string]bool // masked where they are all of a text
+	forms    []string        // masked inside of texts, the longest first
 	replacer *strings.Replacer
 }
 
@@ -125,6 +126,7 @@ func newMasker(secrets []string) *masker {
 	// The longest first: a secret that holds another must not leave a rest.
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	forms = slices.Compact(forms)
+	m.forms = forms
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range forms {
 		pairs = append(pairs, form, Masked)
@@ -142,7 +144,32 @@ func (m *masker) mask(text string) string {
 	if m.whole[text] {
 		return Masked
 	}
-	return m.replacer.Replace(text)
+	return m.cut(m.replacer.Replace(text))
+}
+
+// ellipsis ends what a plugin has shortened.
+const ellipsis = "…"
+
+// shortestCut is the length, in bytes, from which the start of a secret is
+// masked where a shortened text cuts the rest of it off.
+const shortestCut = 4
+
+// cut masks the starts of secrets before an ellipsis.
+func (m *masker) cut(text string) string {
+	parts := strings.Split(text, ellipsis)
+	for i := range parts[:len(parts)-1] {
+		for _, form := range m.forms {
+			n := min(len(form)-1, len(parts[i]))
+			for n >= shortestCut && !strings.HasSuffix(parts[i], form[:n]) {
+				n--
+			}
+			if n >= shortestCut {
+				parts[i] = parts[i][:len(parts[i])-n] + Masked
+				break
+			}
+		}
+	}
+	return strings.Join(parts, ellipsis)
 }
 
 // encodings are the forms in which a secret travels.
@@ -155,13 +182,46 @@ func encodings(secret string) []string {
 	}
 	add(url.QueryEscape(secret))
 	add(url.PathEscape(secret))
-	if quoted, err := json.Marshal(secret); err == nil {
-		add(string(quoted[1 : len(quoted)-1]))
+	for _, html := range []bool{true, false} {
+		quoted := quote(secret, html)
+		add(quoted)
+		add(quote(quoted, html)) // JSON in a string of JSON
 	}
 	raw := []byte(secret)
-	add(base64.StdEncoding.EncodeToString(raw))
-	add(base64.RawStdEncoding.EncodeToString(raw))
-	add(base64.URLEncoding.EncodeToString(raw))
-	add(base64.RawURLEncoding.EncodeToString(raw))
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+		add(encoding.EncodeToString(raw))
+		add(encoding.WithPadding(base64.NoPadding).EncodeToString(raw))
+		forms = append(forms, inside(encoding, raw)...)
+	}
+	return forms
+}
+
+// quote is a text as it stands in a JSON string, <, > and & escaped or not.
+func quote(text string, html bool) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(html)
+	if encoder.Encode(text) != nil { // strings always encode
+		return text
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
+}
+
+// inside are what stands for a secret where it is encoded together with other
+// text, as the pair of HTTP Basic is: without the characters that its first
+// and last bytes share with that text.
+func inside(encoding *base64.Encoding, secret []byte) []string {
+	var forms []string
+	for before := range 3 {
+		padded := append(make([]byte, before), secret...)
+		whole := padded[:len(padded)-len(padded)%3]
+		form := encoding.EncodeToString(whole)
+		if before > 0 && len(form) >= 4 {
+			form = form[4:]
+		}
+		if len(form) >= 2*shortest {
+			forms = append(forms, form)
+		}
+	}
 	return forms
 }

@@ -143,3 +143,29 @@ func BenchmarkView(b *testing.B) {
 		view.String(text)
 	}
 }
+
+// A tenant may repeat a secret beside other text, and a plugin may have cut it.
+func TestSecretsAreMaskedInsideAndCut(t *testing.T) {
+	const secret = `s3cr3t/"+ü <x>`
+	var r Redactor
+	r.Add(secret)
+	for _, user := range []string{"", "a", "ab", "abc"} {
+		text := base64.StdEncoding.EncodeToString([]byte(user + ":" + secret + ":end"))
+		if got := r.With(nil).String("Basic " + text); !strings.Contains(got, Masked) || len(got) > len("Basic ")+len(Masked)+16 {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	inner, _ := json.Marshal(map[string]string{"k": secret})
+	outer, _ := json.Marshal(string(inner))
+	for text, want := range map[string]string{
+		`{"k":"s3cr3t/\"+ü <x>"}`:          `{"k":"` + Masked + `"}`, // no escaping of HTML
+		string(outer):                      `"{\"k\":\"` + Masked + `\"}"`,
+		"the body was: s3cr3t/\"+ü…":       "the body was: " + Masked + "…",
+		"a s3cr… and s3cr3t%2F%22… b s3c…": "a " + Masked + "… and " + Masked + "… b s3c…",
+		"…":                                "…",
+	} {
+		if got := r.With(nil).String(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

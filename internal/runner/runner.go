@@ -26,6 +26,8 @@ type Target struct {
 	Stack      *invoke.Stack
 	Tokens     *invoke.Tokens // nil where the target takes no token
 	Poll       sdk.PollPolicy
+
+	sessions sync.Map // ids of the sessions that vectors have
 }
 
 // Operations are what the runner asks of a target plugin.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/assay-cx/assay/internal/invoke"
@@ -26,15 +27,38 @@ func (t *Target) call(ctx context.Context, op invoke.Operation, attempt func(ctx
 func (t *Target) submit(ctx context.Context, request sdk.SubmitRequest) (answer sdk.SubmitResult, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, t.Poll.Timeout, fmt.Errorf("%w: no session within %s", errNoEnd, t.Poll.Timeout))
 	defer cancel()
-	err = t.call(ctx, invoke.Submit, func(ctx context.Context, token string) (err error) {
+	var failed error // of the last attempt
+	err = t.call(ctx, invoke.Submit, func(ctx context.Context, token string) error {
 		request.Token = token
-		answer, err = t.Operations.Submit(ctx, request)
-		return err
+		answer, failed = t.Operations.Submit(ctx, request)
+		return failed
 	})
-	if err == nil && answer.SessionID == "" && answer.Execution == nil {
-		err = &sdk.Error{Kind: sdk.Protocol, Message: "the platform accepted the submit, but named no session", Sent: true}
+	switch {
+	case err != nil && mayHaveStarted(failed):
+		return answer, fmt.Errorf("%w; whether a session was started is not known, so the submit was not repeated", err)
+	case err != nil:
+		return answer, err
+	case answer.Execution != nil:
+		return answer, nil
+	case answer.SessionID == "":
+		return answer, &sdk.Error{Kind: sdk.Protocol, Message: "the platform accepted the submit, but named no session", Sent: true}
 	}
-	return answer, err
+	if _, taken := t.sessions.LoadOrStore(answer.SessionID, true); taken {
+		return answer, &sdk.Error{Kind: sdk.Protocol, Sent: true, Message: fmt.Sprintf(
+			"the platform answered with session %s, which belongs to another vector of this run: what it tells is not about this one", answer.SessionID)}
+	}
+	return answer, nil
+}
+
+// mayHaveStarted reports whether a submit that failed so may have started a
+// session: it was sent, and no answer of the platform says otherwise.
+func mayHaveStarted(err error) bool {
+	var typed *sdk.Error
+	if !errors.As(err, &typed) || !typed.Sent {
+		return false
+	}
+	status := typed.HTTPStatus
+	return status == 0 || status/100 == 2 || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
 }
 
 // errNoEnd marks a session that did not end within its limits.
@@ -96,6 +120,9 @@ func (s *session) once(ctx context.Context) (ended *sdk.Execution, wait time.Dur
 		return nil, 0, err
 	}
 	s.last = err.Error()
+	if typed.RetryAfter > 0 {
+		s.last += fmt.Sprintf(" (it asks to wait %s)", typed.RetryAfter.Round(time.Second))
+	}
 	switch {
 	case errors.Is(err, sdk.NotFound) && time.Since(s.started) < settling,
 		errors.Is(err, sdk.RateLimited), errors.Is(err, sdk.Unavailable), errors.Is(err, sdk.Timeout):

@@ -82,9 +82,12 @@ func platformValue(metric string, h health.Health) float64 {
 	}
 }
 
-// analytics reads an action's figures from its platform.
+// analytics reads an action's figures from its platform, in the time that a
+// session has: neither a day of Retry-After nor pages without end hold a run.
 func (r *Runner) analytics(ctx context.Context, t *plan.Threshold) (health.Health, error) {
 	target := r.Targets[t.Action.Target.Name]
+	ctx, cancel := context.WithTimeoutCause(ctx, target.Poll.Timeout, fmt.Errorf("%w: not read within %s", errNoEnd, target.Poll.Timeout))
+	defer cancel()
 	return health.Read(ctx, func(ctx context.Context, pageToken string) ([]health.Row, string, error) {
 		var page sdk.MetricsPage
 		err := target.call(ctx, invoke.Metrics, func(ctx context.Context, token string) (err error) {

@@ -216,8 +216,10 @@ func (t *tenant) poll(c *call) reply {
 		return pending(found, statusQueued)
 	case ended == nil, c.struck.has(kindStuck):
 		return pending(found, statusRunning)
-	case len(c.struck) > 0:
-		return spoilTrace(*ended, c.struck)
+	}
+	c.ended = true
+	if struck := t.strike(c); len(struck) > 0 {
+		return spoilTrace(*ended, struck)
 	}
 	return reply{status: http.StatusOK, body: *ended}
 }

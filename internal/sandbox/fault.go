@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,6 +141,14 @@ func (l latency) draw(random *rand.Rand) time.Duration {
 	default:
 		return l.low
 	}
+}
+
+// meets reports whether a call is at the point that the fault's kind is for.
+func (f *fault) meets(c *call) bool {
+	if f.kind == kindConflict {
+		return c.Method == http.MethodPost
+	}
+	return slices.Contains(endKinds, f.kind) == c.ended
 }
 
 // concerns reports whether the fault is for what a call is about.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -110,7 +111,7 @@ func (f *fault) fillIn() {
 		f.status = http.StatusServiceUnavailable
 	case f.kind == kindQuota:
 		f.status = http.StatusTooManyRequests
-		f.window = max(f.window, defaultWindow)
+		f.window = cmp.Or(f.window, defaultWindow)
 	case f.kind == kindLatency && f.delay == latency{}:
 		f.delay.low = defaultLatency
 	case f.kind == kindSlow && f.delay == latency{}:

@@ -67,5 +67,9 @@ var tenantKinds = map[operation][]string{
 	opDeploy:    {kindConflict},
 }
 
+// endKinds change what a session ended with. They strike the polls that answer
+// an end, so that how long a session ran does not move the dice.
+var endKinds = []string{kindTraceUnordered, kindTraceEmpty, kindTraceMissing, kindUndeclaredCode}
+
 // kindsOf are the kinds of fault that an operation can meet.
 func kindsOf(op operation) []string { return slices.Concat(wireKinds, tenantKinds[op]) }

@@ -87,6 +87,7 @@ type call struct {
 	action    string // id from the path, in lower case
 	workspace string
 	body      []byte
+	ended     bool // a poll of a session that has ended
 	struck    hits // the faults that strike it
 }
 
@@ -135,11 +136,12 @@ func unauthorized(message string) reply {
 	return answer
 }
 
-// strike finds the faults that strike a call.
+// strike finds the faults that strike a call: those of an end once its session
+// is known to have ended, the others before.
 func (t *tenant) strike(c *call) hits {
 	var faults []*fault
 	for _, f := range t.faults {
-		if f.operation == c.operation {
+		if f.operation == c.operation && f.meets(c) {
 			faults = append(faults, f)
 		}
 	}
@@ -177,7 +179,11 @@ func (t *tenant) subject(c *call) subject {
 		}
 	case opDeploy:
 		var body published
-		if c.action == "" && json.Unmarshal(c.body, &body) == nil {
+		switch {
+		case c.action != "":
+		case c.Method == http.MethodGet:
+			about.action = strings.ToLower(c.URL.Query().Get("actionId"))
+		case json.Unmarshal(c.body, &body) == nil:
 			about.action = strings.ToLower(body.ID)
 		}
 	}

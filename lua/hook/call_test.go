@@ -144,6 +144,26 @@ func TestConfigureFindsProblems(t *testing.T) {
 	}
 }
 
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"a.lua": "function before_vector() return { n = assay.random(1000000) } end"}
+	number := func(seed uint64, document string) string {
+		p := configured(t, files, map[string]any{"hooks": "a.lua", "seed": seed})
+		answer, err := p.Call(t.Context(), "before_vector", json.RawMessage(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer)
+	}
+	const seed = 1<<64 - 1
+	if a, b := number(seed, `{"vector":"v","at":1}`), number(seed, `{"vector":"v","at":2}`); a != b {
+		t.Errorf("the same seed and vector gave %s and %s", a, b)
+	}
+	if number(seed, `{"vector":"v"}`) == number(1, `{"vector":"v"}`) || number(seed, `{"vector":"v"}`) == number(seed, `{"vector":"w"}`) {
+		t.Error("another seed or vector gave the same number")
+	}
+}
+
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	same := []string{

@@ -74,8 +74,8 @@ func concatenateMeta(L *lua.LState, values []lua.LValue) int {
 // storeValue is the assignment t[k] = v, counted.
 func storeValue(L *lua.LState) int {
 	target, key, value := L.Get(1), L.Get(2), L.Get(3)
-	if table, ok := target.(*lua.LTable); ok && value != lua.LNil {
-		callOf(L).chargeStore(L, table, key)
+	if table, ok := target.(*lua.LTable); ok {
+		callOf(L).chargeStore(L, table, key, value)
 	}
 	L.SetTable(target, key, value)
 	return 0
@@ -101,11 +101,51 @@ func newKey(L *lua.LState) int {
 	return 1
 }
 
+// newFunction counts a function with what it keeps of the scopes around it.
+func newFunction(L *lua.LState) int {
+	callOf(L).charge(L, sizeFunction+len(L.CheckFunction(1).Upvalues)*sizeUpvalue)
+	L.SetTop(1)
+	return 1
+}
+
+// catching is pcall or coroutine.resume, counting the text of an error: errors
+// may quote what the script has.
+func catching(function lua.LValue) lua.LGFunction {
+	protected := function.(*lua.LFunction).GFunction
+	return func(L *lua.LState) int {
+		results := protected(L)
+		if results == 2 && L.Get(-2) == lua.LFalse {
+			chargeError(L, L.Get(-1))
+		}
+		return results
+	}
+}
+
+// handling is xpcall, counting likewise.
+func handling(function lua.LValue) lua.LGFunction {
+	protected := function.(*lua.LFunction).GFunction
+	return func(L *lua.LState) int {
+		handler := L.CheckFunction(2)
+		L.Replace(2, L.NewFunction(func(L *lua.LState) int {
+			chargeError(L, L.Get(1))
+			L.Push(handler)
+			L.Push(L.Get(1))
+			L.Call(1, 1)
+			return 1
+		}))
+		return protected(L)
+	}
+}
+
+func chargeError(L *lua.LState, value lua.LValue) {
+	if message, ok := value.(lua.LString); ok {
+		callOf(L).charge(L, len(message)+sizeString)
+	}
+}
+
 func rawSet(L *lua.LState) int {
 	table, key, value := L.CheckTable(1), L.CheckAny(2), L.CheckAny(3)
-	if value != lua.LNil {
-		callOf(L).chargeStore(L, table, key)
-	}
+	callOf(L).chargeStore(L, table, key, value)
 	L.RawSet(table, key, value)
 	L.SetTop(1)
 	return 1
@@ -270,14 +310,15 @@ func mathModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) module {
 		"tan", "tanh", "pi")
 	m["huge"] = lua.LNumber(math.Inf(1))
 	m["random"], m["randomseed"] = own(random), own(randomSeed)
-	return m
+	return values(m)
 }
 
 // coroutineModule is gopher-lua's, but that new coroutines are counted and
 // stopped with their call.
 func coroutineModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) module {
 	library := functionsOf(L, lua.OpenCoroutine)
-	m := take(library, "resume", "running", "status", "yield")
+	m := take(library, "running", "status", "yield")
+	m["resume"] = own(catching(library.RawGetString("resume")))
 	create := library.RawGetString("create").(*lua.LFunction).GFunction
 	wrap := library.RawGetString("wrap").(*lua.LFunction).GFunction
 	m["create"] = own(func(L *lua.LState) int {
@@ -294,5 +335,5 @@ func coroutineModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) mod
 		L.Get(-1).(*lua.LFunction).Upvalues[0].Value().(*lua.LState).SetContext(c)
 		return 1
 	})
-	return m
+	return values(m)
 }

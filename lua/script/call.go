@@ -23,9 +23,11 @@ type call struct {
 	request Request
 	state   *lua.LState
 	fault   atomic.Pointer[Error] // why the call must end; nil while it may run
-	where   bool                  // fault has its position, if it can be told
-	begins  int                   // line where the function begins that is called
+	ended   atomic.Bool
+	where   bool // fault has its position, if it can be told
+	begins  int  // line where the function begins that is called
 
+	opened    uint64 // the globals that are set
 	allocated int64
 	logged    int
 	random    *rand.Rand
@@ -129,16 +131,19 @@ const (
 	sizeField     = 120  // an entry under another key
 	sizeFields    = 2400 // the first such entry of an empty table
 	sizeTable     = 512
+	sizeFunction  = 100
+	sizeUpvalue   = 80
 	sizeCoroutine = (maxRegistry+registrySize)*16 + MaxDepth*100
 )
 
-// chargeStore counts a value that is about to be stored in a table.
-func (c *call) chargeStore(L *lua.LState, table *lua.LTable, key lua.LValue) {
+// chargeStore counts a value that is about to be stored in a table. A list
+// grows by a nil too.
+func (c *call) chargeStore(L *lua.LState, table *lua.LTable, key, value lua.LValue) {
 	if index, ok := listIndex(key); ok {
 		c.chargeIndex(L, table, index)
 		return
 	}
-	if table.RawGet(key) != lua.LNil {
+	if value == lua.LNil || table.RawGet(key) != lua.LNil {
 		return
 	}
 	if first, _ := table.Next(lua.LNil); first == lua.LNil {
@@ -213,17 +218,32 @@ func (c *call) generator() *rand.Rand {
 	return c.random
 }
 
+// timeSlices is how many slices a call's time is measured in.
+const timeSlices = 10
+
 // watch stops the call at its time limit and at the end of the caller's
 // context, until the answered function is called.
 func (c *call) watch(ctx context.Context) (done func()) {
-	timer := time.AfterFunc(c.request.Limits.Time, func() {
-		c.stop(TimedOut, "ran longer than its limit of %v", c.request.Limits.Time)
-	})
+	timer := time.AfterFunc(c.request.Limits.Time/timeSlices, func() { c.slice(1) })
 	release := context.AfterFunc(ctx, func() {
 		c.stop(Canceled, "was canceled: %v", ctx.Err())
 	})
 	return func() {
+		c.ended.Store(true)
 		timer.Stop()
 		release()
+	}
+}
+
+// slice runs after each slice of time. A process that stands still, on a
+// machine that is too busy, loses one slice by it and not the whole limit: that
+// it stood still is not the script's fault.
+func (c *call) slice(number int) {
+	switch {
+	case c.ended.Load():
+	case number == timeSlices:
+		c.stop(TimedOut, "ran longer than its limit of %v", c.request.Limits.Time)
+	default:
+		time.AfterFunc(c.request.Limits.Time/timeSlices, func() { c.slice(number + 1) })
 	}
 }

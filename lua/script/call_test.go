@@ -1,11 +1,15 @@
 package script
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -154,6 +158,50 @@ func TestRequire(t *testing.T) {
 	}
 }
 
+// TestGlobalsOfModules requires a module that reaches more than its script.
+func TestGlobalsOfModules(t *testing.T) {
+	t.Parallel()
+	s := suite(t, map[string]string{
+		"main.lua": `
+tostring = function() return "mine" end
+local lib = require("lib")
+function f() return { tostring(1), lib.floor(1.5), lib.text(1), ("x"):upper(), lib.all() } end`,
+		"lib.lua": `return {
+  floor = function(x) return math.floor(x) end,
+  text = function(x) return tostring(x) end,
+  all = function() return require("all") end,
+}`,
+		"all.lua": `local names = {} for name in pairs(_G) do names[#names + 1] = name end return #names`,
+	})
+	script, err := s.Load("main.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := script.Call(t.Context(), request("null"))
+	want := fmt.Sprintf(`["mine",1,"mine","X",%d]`, len(s.library.globals)+len([]string{"_G", "f"}))
+	if err != nil || string(answer.Document) != want {
+		t.Errorf("got %s, %v; want %s", answer.Document, err, want)
+	}
+}
+
+func TestPairsOfLibraryIsTheSame(t *testing.T) {
+	t.Parallel()
+	source := `function f() local names = {} for _, m in ipairs({ _G, string, assay }) do for k in pairs(m) do names[#names + 1] = k end end return names end`
+	var first string
+	for range 5 {
+		answer, err := load(t, source).Call(t.Context(), request("null"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == "" {
+			first = string(answer.Document)
+		}
+		if string(answer.Document) != first {
+			t.Fatalf("%s, then %s", first, answer.Document)
+		}
+	}
+}
+
 func TestNoFunction(t *testing.T) {
 	t.Parallel()
 	answer, err := load(t, "local x = 1").Call(t.Context(), request("{}"))
@@ -165,7 +213,7 @@ func TestNoFunction(t *testing.T) {
 // TestRandomIsTheSame asks for numbers in another order, and at the same time.
 func TestRandomIsTheSame(t *testing.T) {
 	t.Parallel()
-	script := load(t, `function f(x) return { assay.random(), assay.random(6), assay.random(-3, 3), math.random(1000) } end`)
+	script := load(t, `function f(x) return { assay.random(), assay.random(6), assay.random(-3, 3), math.random(1000) } end g = f`)
 	call := func(seed uint64, document string) string {
 		r := request(document)
 		r.Seed = seed
@@ -181,6 +229,11 @@ func TestRandomIsTheSame(t *testing.T) {
 	}
 	if first[0] == first[1] || call(1, `"0"`) == call(2, `"0"`) {
 		t.Error("other calls or seeds have the same numbers")
+	}
+	other := request(`"0"`)
+	other.Function, other.Seed = "g", 1
+	if answer, err := script.Call(t.Context(), other); err != nil || string(answer.Document) == first[0] {
+		t.Errorf("another function has the same numbers: %s, %v", answer.Document, err)
 	}
 	var group sync.WaitGroup
 	for i := len(first) - 1; i >= 0; i-- {
@@ -245,6 +298,64 @@ func TestOthersAreUntouched(t *testing.T) {
 	group.Wait()
 }
 
+// TestLimits passes each limit by a little, with memory to spare.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, body, want string }{
+		{"string", `return #("x"):rep(16777217)`, "built a string of more than 16 MiB"},
+		{"joined string", `local s = ("x"):rep(9000000) return #(s .. s)`, "built a string of more than 16 MiB"},
+		{"string of pieces", `local s = ("x"):rep(9000000) return #table.concat({s, s})`, "built a string of more than 16 MiB"},
+		{"list", `local t = {} t[1048577] = 1`, "used 1048577 as the index of a list, which may have at most 1048576 elements; use tostring(1048577) as the key"},
+		{"list in a constructor", `return {[1048577] = 1}`, "used 1048577 as the index of a list"},
+		{"depth of JSON", `return assay.json.decode(("["):rep(201) .. ("]"):rep(201))`, "JSON nested deeper than 200 levels"},
+		{"depth of an answer", `local t = {} for i = 1, 200 do t = {t} end return t`, "nested deeper than 200 levels, or within itself"},
+		{"answer", `local t = {} for i = 1, 9 do t[i] = ("x"):rep(1000000) end return t`, "wrote more than 8 MiB of JSON"},
+		{"memory of JSON", `return assay.json.decode("[" .. ("{},"):rep(900000) .. "{}]")`, "allocated more than its limit of 256 MiB"},
+		{"pattern", `return ("x"):find(("x?"):rep(3000))`, "the pattern is longer than 4096 bytes"},
+		{"expression", `return re.find("x", ("x"):rep(5000))`, "the pattern is longer than 4096 bytes"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := request("{}")
+			r.Limits.Memory = 256 << 20
+			_, err := load(t, "function f() "+test.body+" end").Call(t.Context(), r)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("err = %v, want %q", err, test.want)
+			}
+		})
+	}
+	for name, body := range map[string]string{
+		"string": `return ("x"):rep(16777216) ~= nil`,
+		"list":   `local t = {} t[1048576] = 1 return true`,
+		"JSON":   `return assay.json.decode(("["):rep(200) .. ("]"):rep(200)) ~= nil`,
+		"answer": `local t = {} for i = 1, 199 do t = {t} end return assay.json.encode(t) ~= nil`,
+		"great":  `return #assay.json.encode(("x"):rep(8000000)) == 8000002`,
+	} {
+		script := load(t, "function f() "+body+" end")
+		r := request("{}")
+		r.Limits.Memory = 256 << 20
+		if answer, err := script.Call(t.Context(), r); err != nil || string(answer.Document) != "true" {
+			t.Errorf("%s within its limit: %s, %v", name, answer.Document, err)
+		}
+	}
+}
+
+func TestPatternsAreKept(t *testing.T) {
+	t.Parallel()
+	script := load(t, `function f() for i = 1, 3000 do ("x"):find("[a-z]%d+" .. ("a?"):rep(50) .. i) end; end`)
+	if _, err := script.Call(t.Context(), request("null")); err != nil {
+		t.Fatal(err)
+	}
+	kept := &script.suite.library.patterns
+	sum := 0
+	for _, expr := range kept.exprs {
+		sum += expr.Size()
+	}
+	if len(kept.exprs) == 0 || sum > maxCached {
+		t.Errorf("keeps %d patterns of %d instructions", len(kept.exprs), sum)
+	}
+}
+
 func TestCancellation(t *testing.T) {
 	t.Parallel()
 	script := load(t, "function f()\n  assay.log('running')\n  while true do end;\nend")
@@ -286,5 +397,48 @@ end`)
 	}
 	if len(lines) != MaxLogLines || !strings.Contains(lines[MaxLogLines-1].Message, "dropped") {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1].Message)
+	}
+}
+
+// TestStandstillIsNotTheScriptsFault stops the process for longer than a
+// script's limit while it runs.
+func TestStandstillIsNotTheScriptsFault(t *testing.T) {
+	const variable = "ASSAY_TEST_STANDSTILL"
+	if os.Getenv(variable) == "" {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		child.Env = append(os.Environ(), variable+"=1")
+		output, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(output)
+		for lines.Scan() && lines.Text() != "running" {
+			t.Log(lines.Text())
+		}
+		for _, sent := range []os.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+			if err := child.Process.Signal(sent); err != nil {
+				t.Error(err)
+			}
+			if sent == syscall.SIGSTOP {
+				<-time.After(2500 * time.Millisecond)
+			}
+		}
+		for lines.Scan() {
+			t.Log(lines.Text())
+		}
+		if err := child.Wait(); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	script := load(t, `function f() assay.log("running") local start = assay.time() while assay.time() < start + 2.8 do end; end`)
+	r := request("null")
+	r.Limits.Time = 2400 * time.Millisecond // less than it takes, more than it runs
+	r.Log = func(line LogLine) { fmt.Println(line.Message) }
+	if _, err := script.Call(t.Context(), r); err != nil {
+		t.Error(err)
 	}
 }

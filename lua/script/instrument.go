@@ -13,6 +13,7 @@ const (
 	storeName  = "(store)"  // (store)(t, k, v) is t[k] = v
 	tableName  = "(table)"  // (table)(t, n) is t, a new table with n keyed fields
 	keyName    = "(key)"    // (key)(k) is k, a computed key of a new table
+	newName    = "(new)"    // (new)(f) is f, a new function
 )
 
 // instrument rewrites what can take much memory in one instruction into calls
@@ -22,16 +23,17 @@ const (
 //	t[k] = v      (store)(t, k, v)
 //	{ x, k = v }  (table)({ x, k = v }, 1)
 //	{ [k] = v }   (table)({ [(key)(k)] = v }, 1)
+//	function …    (new)(function …)
 //
 // and puts the script into a function that holds them as upvalues, out of the
 // script's reach:
 //
-//	local (concat), (store), (table), (key) = ...
+//	local (concat), (store), (table), (key), (new) = ...
 //	return function(...) SCRIPT end
 func instrument(chunk []ast.Stmt) []ast.Stmt {
 	body := &ast.FunctionExpr{ParList: &ast.ParList{HasVargs: true}, Stmts: block(chunk)}
 	bind := &ast.LocalAssignStmt{
-		Names: []string{concatName, storeName, tableName, keyName},
+		Names: []string{concatName, storeName, tableName, keyName, newName},
 		Exprs: []ast.Expr{at(&ast.Comma3Expr{}, 1)},
 	}
 	if len(chunk) > 0 {
@@ -51,10 +53,43 @@ func invoke(line int, name string, args ...ast.Expr) *ast.FuncCallExpr {
 }
 
 func block(stmts []ast.Stmt) []ast.Stmt {
-	for i := range stmts {
-		stmts[i] = statement(stmts[i])
+	rewritten := make([]ast.Stmt, 0, len(stmts))
+	for _, stmt := range stmts {
+		if declaration, assignment := localFunction(stmt); declaration != nil {
+			rewritten = append(rewritten, declaration)
+			stmt = assignment
+		}
+		rewritten = append(rewritten, statement(stmt))
 	}
-	return stmts
+	return rewritten
+}
+
+// localFunction splits "local function f" into "local f" and "f = function",
+// so that f sees itself.
+func localFunction(stmt ast.Stmt) (declaration, assignment ast.Stmt) {
+	local, ok := stmt.(*ast.LocalAssignStmt)
+	if !ok || len(local.Names) != 1 || len(local.Exprs) != 1 {
+		return nil, nil
+	}
+	if _, ok = local.Exprs[0].(*ast.FunctionExpr); !ok {
+		return nil, nil
+	}
+	line := local.Line()
+	name := at(&ast.IdentExpr{Value: local.Names[0]}, line)
+	return at(&ast.LocalAssignStmt{Names: local.Names}, line),
+		at(&ast.AssignStmt{Lhs: []ast.Expr{name}, Rhs: local.Exprs}, line)
+}
+
+// definition is "function a.b.c" and "function a.b:c" as an assignment.
+func definition(s *ast.FuncDefStmt) ast.Stmt {
+	line := s.Line()
+	target := s.Name.Func
+	if target == nil {
+		name := at(&ast.StringExpr{Value: s.Name.Method}, line)
+		target = at(&ast.AttrGetExpr{Object: s.Name.Receiver, Key: name}, line)
+		s.Func.ParList.Names = append([]string{"self"}, s.Func.ParList.Names...)
+	}
+	return assignment(at(&ast.AssignStmt{Lhs: []ast.Expr{target}, Rhs: []ast.Expr{s.Func}}, line))
 }
 
 func statement(stmt ast.Stmt) ast.Stmt {
@@ -66,28 +101,28 @@ func statement(stmt ast.Stmt) ast.Stmt {
 	case *ast.FuncCallStmt:
 		s.Expr = expression(s.Expr)
 	case *ast.DoBlockStmt:
-		block(s.Stmts)
+		s.Stmts = block(s.Stmts)
 	case *ast.WhileStmt:
 		s.Condition = expression(s.Condition)
-		block(s.Stmts)
+		s.Stmts = block(s.Stmts)
 	case *ast.RepeatStmt:
 		s.Condition = expression(s.Condition)
-		block(s.Stmts)
+		s.Stmts = block(s.Stmts)
 	case *ast.IfStmt:
 		s.Condition = expression(s.Condition)
-		block(s.Then)
-		block(s.Else)
+		s.Then = block(s.Then)
+		s.Else = block(s.Else)
 	case *ast.NumberForStmt:
 		s.Init, s.Limit = expression(s.Init), expression(s.Limit)
 		if s.Step != nil {
 			s.Step = expression(s.Step)
 		}
-		block(s.Stmts)
+		s.Stmts = block(s.Stmts)
 	case *ast.GenericForStmt:
 		expressions(s.Exprs)
-		block(s.Stmts)
+		s.Stmts = block(s.Stmts)
 	case *ast.FuncDefStmt:
-		block(s.Func.Stmts)
+		return definition(s)
 	case *ast.ReturnStmt:
 		expressions(s.Exprs)
 	}
@@ -128,7 +163,8 @@ func expression(expr ast.Expr) ast.Expr {
 	case *ast.UnaryLenOpExpr:
 		e.Expr = expression(e.Expr)
 	case *ast.FunctionExpr:
-		block(e.Stmts)
+		e.Stmts = block(e.Stmts)
+		return invoke(e.Line(), newName, e)
 	}
 	return expr
 }

@@ -66,7 +66,6 @@ func newSearch(L *lua.LState, cache *cache) *search {
 
 // next is the match at or after from, or nil.
 func (s *search) next(from int) []int {
-	callOf(s.L).check(s.L)
 	if from > len(s.text) {
 		return nil
 	}

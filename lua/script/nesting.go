@@ -27,20 +27,20 @@ type nesting struct {
 }
 
 // checkTokens refuses a source that would take the parser or the compiler too
-// much stack or time. A source that does not even scan is left to the parser,
-// which says so better.
-func checkTokens(source, name string) error {
-	wrong := func(line int, format string, args ...any) error {
-		return &Error{Kind: Wrong, File: name, Line: line, Message: fmt.Sprintf(format, args...)}
+// much stack or time, and answers its names, texts and numbers. A source that
+// does not even scan is left to the parser, which says so better.
+func checkTokens(source, name string) (words map[string]struct{}, err error) {
+	wrong := func(line int, format string, args ...any) (map[string]struct{}, error) {
+		return nil, &Error{Kind: Wrong, File: name, Line: line, Message: fmt.Sprintf(format, args...)}
 	}
-	constants := map[string]struct{}{}
+	words = map[string]struct{}{}
 	scanner := parse.NewScanner(strings.NewReader(source), name)
 	lexer := &parse.Lexer{}
 	var n nesting
 	for {
 		token, err := scanner.Scan(lexer)
 		if err != nil || token.Type == parse.EOF {
-			return nil //nolint:nilerr // the parser meets the same error
+			return words, nil //nolint:nilerr // the parser meets the same error
 		}
 		n.add(token)
 		if len(n.outer) > MaxNesting || n.around+n.chain > maxTokens {
@@ -48,7 +48,7 @@ func checkTokens(source, name string) error {
 		}
 		switch token.Type {
 		case parse.TIdent, parse.TString, parse.TNumber:
-			if constants[token.Str] = struct{}{}; len(constants) > maxConstants {
+			if words[token.Str] = struct{}{}; len(words) > maxConstants {
 				return wrong(token.Pos.Line, "has more than %d different names, texts and numbers", maxConstants)
 			}
 		}

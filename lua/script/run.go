@@ -24,6 +24,7 @@ func (s *Script) Call(ctx context.Context, request Request) (Answer, error) {
 		required: map[string]lua.LValue{}, shapes: map[*lua.LTable]shape{},
 	}
 	c.state = s.suite.library.state()
+	c.opened = s.suite.library.named("string")
 	c.state.SetContext(c) //nolint:contextcheck // the call is the context: it embeds ctx
 	defer c.watch(ctx)()
 
@@ -63,11 +64,14 @@ func (c *call) run(L *lua.LState) Answer {
 
 // execute runs a script's own statements and leaves nret values on the stack.
 func (c *call) execute(L *lua.LState, s *Script, nret int, args ...lua.LValue) {
+	library := s.suite.library
+	library.open(L, s.globals&^c.opened)
+	c.opened |= s.globals
 	L.Push(L.NewFunctionFromProto(s.proto))
-	for _, meter := range s.suite.library.meters {
+	for _, meter := range library.meters {
 		L.Push(meter)
 	}
-	L.Call(len(s.suite.library.meters), 1)
+	L.Call(len(library.meters), 1)
 	for _, arg := range args {
 		L.Push(arg)
 	}

@@ -54,8 +54,9 @@ type Suite struct {
 type Script struct {
 	Name string // its path in the suite, with forward slashes
 
-	suite *Suite
-	proto *lua.FunctionProto
+	suite   *Suite
+	proto   *lua.FunctionProto
+	globals uint64 // what it can reach, see library.mentioned
 }
 
 // Open opens the folder dir, outside of which no script is read.
@@ -84,11 +85,11 @@ func (s *Suite) Load(name string) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	proto, err := compile(source, name)
+	proto, words, err := compile(source, name)
 	if err != nil {
 		return nil, err
 	}
-	script := &Script{Name: name, suite: s, proto: proto}
+	script := &Script{Name: name, suite: s, proto: proto, globals: s.library.mentioned(words)}
 	s.scripts[name] = script
 	return script, nil
 }

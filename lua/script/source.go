@@ -52,26 +52,26 @@ func cause(err error) error {
 }
 
 // compile makes a function of a source. Called with the library's
-// meters it answers the script as a function.
-func compile(source, name string) (proto *lua.FunctionProto, err error) {
+// meters it answers the script as a function. words are what its source mentions.
+func compile(source, name string) (proto *lua.FunctionProto, words map[string]struct{}, err error) {
 	defer func() {
 		// The compiler indexes past its tables on some sources.
 		if fault := recover(); fault != nil {
 			err = &Error{Kind: Wrong, File: name, Message: fmt.Sprintf("cannot be compiled: %v", fault)}
 		}
 	}()
-	if err := checkTokens(source, name); err != nil {
-		return nil, err
+	if words, err = checkTokens(source, name); err != nil {
+		return nil, nil, err
 	}
 	chunk, err := parse.Parse(strings.NewReader(source), name)
 	if err != nil {
-		return nil, syntaxError(err, source, name)
+		return nil, nil, syntaxError(err, source, name)
 	}
 	if proto, err = lua.Compile(instrument(chunk), name); err != nil {
-		return nil, syntaxError(err, source, name)
+		return nil, nil, syntaxError(err, source, name)
 	}
-	withoutTailCalls(proto)
-	return proto, nil
+	harden(proto)
+	return proto, words, nil
 }
 
 func syntaxError(err error, source, name string) error {
@@ -96,18 +96,21 @@ func syntaxError(err error, source, name string) error {
 	return wrong
 }
 
-// withoutTailCalls makes tail calls ordinary ones. gopher-lua counts them in
-// the stack trace that it builds for every error, which for an endless tail
-// call takes gigabytes that nothing can stop.
-func withoutTailCalls(proto *lua.FunctionProto) {
+// harden takes two things out of compiled code. Tail calls become ordinary
+// ones: gopher-lua counts them in the stack trace that it builds for every
+// error, which for an endless tail call takes gigabytes that nothing can stop.
+// And functions of variable arguments no longer get Lua 5.0's table arg, which
+// nothing would count.
+func harden(proto *lua.FunctionProto) {
 	const opShift = 26
 	for i, instruction := range proto.Code {
 		if int(instruction>>opShift) == lua.OP_TAILCALL {
 			proto.Code[i] = instruction&(1<<opShift-1) | uint32(lua.OP_CALL)<<opShift
 		}
 	}
+	proto.IsVarArg &^= lua.VarArgNeedsArg
 	for _, inner := range proto.FunctionPrototypes {
-		withoutTailCalls(inner)
+		harden(inner)
 	}
 }
 

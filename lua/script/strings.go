@@ -16,14 +16,14 @@ func (l *library) stringModule(own func(lua.LGFunction) *lua.LFunction) module {
 	m["match"] = own(l.matcher(&l.patterns))
 	m["gmatch"] = own(l.iterator(&l.patterns))
 	m["gsub"] = own(l.replacer(&l.patterns))
-	return m
+	return values(m)
 }
 
 func (l *library) reModule(own func(lua.LGFunction) *lua.LFunction) module {
-	return module{
+	return values(map[string]lua.LValue{
 		"find": own(l.finder(&l.res, false)), "match": own(l.matcher(&l.res)),
 		"gmatch": own(l.iterator(&l.res)), "gsub": own(l.replacer(&l.res)),
-	}
+	})
 }
 
 // stringRep is string.rep(text, times).

@@ -9,7 +9,7 @@ import (
 func tableModule(L *lua.LState, own func(lua.LGFunction) *lua.LFunction) module {
 	m := take(functionsOf(L, lua.OpenTable), "getn", "maxn", "remove")
 	m["concat"], m["insert"], m["sort"] = own(tableConcat), own(tableInsert), own(tableSort)
-	return m
+	return values(m)
 }
 
 // tableConcat is table.concat(list [, separator [, from [, to]]]).
@@ -63,6 +63,7 @@ func tableSort(L *lua.LState) int {
 		values[i] = list.RawGetInt(i + 1)
 	}
 	sort.Slice(values, func(i, j int) bool {
+		c.check(L)
 		return lessThan(L, less, values[i], values[j])
 	})
 	for i, value := range values {

@@ -6,20 +6,27 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/assay-cx/assay/plugins/sdk"
+	"github.com/assay-cx/assay/plugins/sdk/sdkhttp"
 )
 
 // GetSchema reads an action's deployed schema document: the answer itself, or
-// the entry of its list that carries the action's id.
+// the entry of its list that carries the action's id. Without an id it answers
+// the whole list.
 func (p *Plugin) GetSchema(ctx context.Context, r sdk.SchemaRequest) (json.RawMessage, error) {
 	const what = "read the action's schema"
 	s := p.settings
+	path := s.SchemaPath
+	if r.ActionID != "" {
+		path += "?" + url.Values{s.Fields.of("actionId"): {r.ActionID}}.Encode()
+	}
 	response, err := p.do(ctx, s, request{
 		what:    what,
 		method:  http.MethodGet,
-		path:    s.SchemaPath + "?" + url.Values{s.Fields.of("actionId"): {r.ActionID}}.Encode(),
+		path:    path,
 		token:   r.Token,
 		timeout: time.Duration(s.SchemaTimeout),
 		headers: map[string]string{s.WorkspaceHeader: s.Environment},
@@ -34,8 +41,11 @@ func (p *Plugin) GetSchema(ctx context.Context, r sdk.SchemaRequest) (json.RawMe
 	if !ok {
 		return nil, unexpected(what, "the answer is neither a schema document nor a list of them", response)
 	}
+	if r.ActionID == "" {
+		return allDocuments(what, s.Fields, documents, response)
+	}
 	for _, document := range documents {
-		if document.text("id") == r.ActionID || document.text("actionId") == r.ActionID {
+		if strings.EqualFold(document.text("id"), r.ActionID) || strings.EqualFold(document.text("actionId"), r.ActionID) {
 			return value(document.values), nil
 		}
 	}
@@ -45,6 +55,19 @@ func (p *Plugin) GetSchema(ctx context.Context, r sdk.SchemaRequest) (json.RawMe
 		Sent:       true,
 		HTTPStatus: response.Status,
 	}
+}
+
+// allDocuments is the list of an answer. Half a list would pass for the whole,
+// so one that goes on is refused.
+func allDocuments(what string, f fields, documents []document, response *sdkhttp.Response) (json.RawMessage, error) {
+	if whole, ok := parseDocument(f, response.Body); ok && whole.text("nextPageToken") != "" {
+		return nil, unexpected(what, "the list of schema documents has more pages than this one; ask for actions by their ids", response)
+	}
+	list := make([]json.RawMessage, len(documents))
+	for i, document := range documents {
+		list[i] = value(document.values)
+	}
+	return value(list), nil
 }
 
 // schemaDocuments are the objects of an answer: a bare list, a list in "data",
@@ -89,8 +112,11 @@ func (p *Plugin) PutSchema(ctx context.Context, r sdk.SchemaRequest, document js
 	if err != nil {
 		return err
 	}
-	if !succeeded(response) {
+	switch {
+	case !succeeded(response):
 		return refused(what, response)
+	case isHTML(response): // a sign-in page deploys nothing
+		return unexpected(what, "the answer is a page and not the platform's", response)
 	}
 	return nil
 }

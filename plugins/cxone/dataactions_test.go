@@ -47,6 +47,47 @@ func TestGetSchema(t *testing.T) {
 	}
 }
 
+// A platform may write the letters of an id in another case.
+func TestGetSchemaIgnoresCase(t *testing.T) {
+	t.Parallel()
+	n := newTenant(t, answer(200, `[{"id":"`+strings.ToUpper(actionID)+`"}]`))
+	if _, err := configured(t, n.URL, nil).GetSchema(t.Context(), sdk.SchemaRequest{Token: tokenCanary, ActionID: actionID}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGetAllSchemas(t *testing.T) {
+	t.Parallel()
+	const document = `{"id":"` + actionID + `","name":"Sync"}`
+	for name, test := range map[string]struct {
+		answer, want string // want is empty where the answer is refused
+	}{
+		"list":       {`[` + document + `,{"id":"other"},7]`, `[` + document + `,{"id":"other"}]`},
+		"data":       {`{"data":[` + document + `],"nextPageToken":null}`, `[` + document + `]`},
+		"one":        {document, `[` + document + `]`},
+		"none":       {`{"data":[]}`, `[]`},
+		"more pages": {`{"data":[` + document + `],"nextPageToken":"2"}`, ``},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newTenant(t, answer(200, test.answer))
+			got, err := configured(t, n.URL, nil).GetSchema(t.Context(), sdk.SchemaRequest{Token: tokenCanary})
+			if r := n.requests()[0]; r.target != "/api/v2/dataactions" {
+				t.Errorf("asked for %s", r.target)
+			}
+			if test.want == "" {
+				if failure := asError(t, err); failure.Kind != sdk.Protocol {
+					t.Errorf("%v, want %s", failure, sdk.Protocol)
+				}
+				return
+			}
+			if err != nil || string(got) != test.want {
+				t.Errorf("got %s, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestPutSchema(t *testing.T) {
 	t.Parallel()
 	const document = `{"name":"Sync","input":{"type":"object"}}`

@@ -1,0 +1,6 @@
+//go:build !race
+
+package script
+
+// raceEnabled says that the race detector is on, which takes memory of its own.
+const raceEnabled = false
