@@ -175,7 +175,11 @@ func (s *suite) compileScripts(ctx context.Context) (hcl.Diagnostics, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = hook.New().Configure(ctx, sdk.Config{Attributes: block.Attributes, Workspace: s.plan.Dir})
+	plugin := hook.New()
+	if held, ok := plugin.(sdk.Shutdowner); ok {
+		defer func() { _ = held.Shutdown(ctx) }() // nothing was run
+	}
+	_, err = plugin.Configure(ctx, sdk.Config{Attributes: block.Attributes, Workspace: s.plan.Dir})
 	var wrong *sdk.ConfigError
 	if errors.As(err, &wrong) {
 		return block.Diagnostics(wrong.Problems), nil

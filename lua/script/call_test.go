@@ -186,7 +186,7 @@ function f() return { tostring(1), lib.floor(1.5), lib.text(1), ("x"):upper(), l
 
 func TestPairsOfLibraryIsTheSame(t *testing.T) {
 	t.Parallel()
-	source := `function f() local names = {} for _, m in ipairs({ _G, string, assay }) do for k in pairs(m) do names[#names + 1] = k end end return names end`
+	source := `function f() local names = {} for _, m in ipairs({ _G, string, assay }) do for k in pairs(m) do names[#names + 1] = k end; end return names end`
 	var first string
 	for range 5 {
 		answer, err := load(t, source).Call(t.Context(), request("null"))
@@ -434,7 +434,7 @@ func TestStandstillIsNotTheScriptsFault(t *testing.T) {
 		}
 		return
 	}
-	script := load(t, `function f() assay.log("running") local start = assay.time() while assay.time() < start + 2.8 do end; end`)
+	script := load(t, `function f() local start = assay.time() assay.log("running") while assay.time() < start + 2.8 do end; end`)
 	r := request("null")
 	r.Limits.Time = 2400 * time.Millisecond // less than it takes, more than it runs
 	r.Log = func(line LogLine) { fmt.Println(line.Message) }
