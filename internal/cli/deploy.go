@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/assay-cx/assay/internal/deploy"
 	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/plugins/sdk"
 )
 
 // deployOptions are the flags of `assay deploy`.
@@ -75,15 +74,18 @@ type deployment struct {
 }
 
 func (o *deployOptions) execute(ctx context.Context, p *process) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	switch {
 	case o.planOnly && o.autoApprove:
 		return usageError("--plan deploys nothing, so --auto-approve has nothing to approve: give one of them")
 	case !o.planOnly && !o.autoApprove && !isTerminal(p.stdin):
 		return usageError("deploy asks before it deploys, and there is no terminal to answer at: look at --plan, then deploy with --auto-approve")
 	}
-	s, err := o.open(ctx, p, opening{paths: o.dirs, log: handlerLog})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	unhurried, stop := context.WithCancel(ctx) // until the first Ctrl-C
+	defer stop()
+	defer p.watchSignals(stop, cancel).stop()
+	s, err := o.open(unhurried, p, opening{paths: o.dirs, log: handlerLog})
 	if err != nil {
 		return err
 	}
@@ -92,13 +94,13 @@ func (o *deployOptions) execute(ctx context.Context, p *process) error {
 		return err
 	}
 	d := &deployment{deployOptions: o, platforms: &platforms{opened: s}}
-	if err := d.start(ctx); err != nil {
+	if err := d.start(unhurried); err != nil {
 		return err
 	}
-	if err := d.read(ctx); err != nil {
-		return d.failure(ctx, err)
+	if err := d.read(unhurried); err != nil {
+		return d.failure(unhurried, err)
 	}
-	return d.decide(ctx)
+	return d.decide(ctx, unhurried.Done())
 }
 
 // isTerminal reports whether a person can be asked.
@@ -149,7 +151,7 @@ func vectorsOf(p *plan.Plan, a *plan.Action) []deploy.Vector {
 }
 
 // decide shows the plan and does what the flags and the person say.
-func (d *deployment) decide(ctx context.Context) error {
+func (d *deployment) decide(ctx context.Context, stop <-chan struct{}) error {
 	created, updated, unchanged := deploy.Count(d.items)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d to create, %d to update, %d unchanged\n", d.plan.Suite, created, updated, unchanged)
@@ -173,11 +175,11 @@ func (d *deployment) decide(ctx context.Context) error {
 	case d.planOnly:
 		return &exitError{code: exitUsage} // Terraform's detailed exit code
 	case !d.autoApprove:
-		if err := d.ask(ctx); err != nil {
+		if err := d.ask(stop); err != nil {
 			return err
 		}
 	}
-	return d.apply(ctx)
+	return d.apply(ctx, stop)
 }
 
 // say writes to stdout, with secrets masked.
@@ -188,7 +190,7 @@ func (d *deployment) say(text string) error {
 
 // ask lets a person approve. The answer comes from a goroutine, so that
 // Ctrl-C does not wait for it.
-func (d *deployment) ask(ctx context.Context) error {
+func (d *deployment) ask(stop <-chan struct{}) error {
 	fmt.Fprint(d.process.stderr, "Deploy what is shown above? Only \"yes\" does: ")
 	answers := make(chan string, 1)
 	go func() {
@@ -201,26 +203,28 @@ func (d *deployment) ask(ctx context.Context) error {
 			return nil
 		}
 		return &exitError{exitFail, errors.New("not approved: nothing was deployed")}
-	case <-ctx.Done():
+	case <-stop:
 		return &exitError{exitInterrupted, errors.New("interrupted: nothing was deployed")}
 	}
 }
 
 // apply deploys the changed actions one after the other. It stops at the first
-// that fails, and between two when it is interrupted, and always tells what
-// has been deployed.
-func (d *deployment) apply(ctx context.Context) error {
+// that fails, and between two when stop is closed, and always tells what has
+// been deployed.
+func (d *deployment) apply(ctx context.Context, stop <-chan struct{}) error {
 	created, _, _ := deploy.Count(d.items)
 	done := 0
 	for i, item := range d.items {
 		if !item.Changed() {
 			continue
 		}
-		if ctx.Err() != nil {
-			return d.failure(ctx, fmt.Errorf("action.%s and those after it were not deployed; deployed before: %d", item.Action, done))
+		select {
+		case <-stop:
+			return &exitError{exitInterrupted, fmt.Errorf("interrupted: action.%s and those after it were not deployed; deployed before: %d", item.Action, done)}
+		default:
 		}
-		if err := d.put(context.WithoutCancel(ctx), d.plan.Actions[i].Target.Name, item.Document); err != nil {
-			return d.failure(ctx, fmt.Errorf("action.%s was not deployed, nor were those after it: %w", item.Action, err))
+		if err := d.put(ctx, d.plan.Actions[i].Target.Name, item.Document); err != nil {
+			return d.failure(ctx, notDeployed(item.Action, err))
 		}
 		done++
 		what := "updated"
@@ -232,4 +236,14 @@ func (d *deployment) apply(ctx context.Context) error {
 		}
 	}
 	return d.say(fmt.Sprintf("Deployed: %d created, %d updated.\n", created, done-created))
+}
+
+// notDeployed says what a failure means for an action: an attempt that nobody
+// answered may have arrived.
+func notDeployed(action string, err error) error {
+	var told *sdk.Error
+	if errors.As(err, &told) && (!told.Sent || told.HTTPStatus/100 == 4) {
+		return fmt.Errorf("action.%s was not deployed, nor were those after it: %w", action, err)
+	}
+	return fmt.Errorf("it is not known whether action.%s was deployed; those after it were not, and deploying again is safe: %w", action, err)
 }

@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 				dir := suite(t, "faults.assay.hcl", suites[i].spec())
 				return start(t, dir, nil, "run", ".", "--seed", "11", "--report", "json=result.json")
 			}, func(i int, r *running) {
-				suites[i].check(t, r.end(), readFaultDocument(t, r.Dir))
+				suites[i].check(t, r)
 			})
 		})
 	}
@@ -57,8 +57,10 @@ func TestFaults(t *testing.T) {
 }
 
 // check holds what came of a group's suite against the README.
-func (g group) check(t *testing.T, out outcome, d faultDocument) {
+func (g group) check(t *testing.T, r *running) {
 	t.Helper()
+	out := r.end()
+	d := readFaultDocument(t, r.Dir, out)
 	if out.code != g[0].exit {
 		t.Errorf("%s: exit status %d, want %d:\n%s%s", g[0].place, out.code, g[0].exit, out.stdout, out.stderr)
 	}
@@ -81,8 +83,10 @@ func (g group) check(t *testing.T, out outcome, d faultDocument) {
 	if g[0].place == "token" {
 		return
 	}
-	if verdict, report := told(t, d.Vectors, "witness"); verdict != "pass" {
-		t.Errorf("the vector that no fault strikes: %s", report)
+	for _, name := range []string{"witness", "last"} {
+		if verdict, report := told(t, d.Vectors, name); verdict != "pass" {
+			t.Errorf("%s: a vector that no fault strikes: %s", g[0].place, report)
+		}
 	}
 }
 
@@ -104,6 +108,10 @@ type faultDocument struct {
 	Seed                uint64
 	Vectors, Thresholds []json.RawMessage
 	Faults              []faultCount
+	Operations          []struct {
+		Plugin, Operation string
+		Attempts          int
+	}
 }
 
 type faultCount struct {
@@ -111,11 +119,11 @@ type faultCount struct {
 	Seen, Hits  int
 }
 
-func readFaultDocument(t *testing.T, dir string) faultDocument {
+func readFaultDocument(t *testing.T, dir string, out outcome) faultDocument {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v:\n%s%s", err, out.stdout, out.stderr)
 	}
 	var d faultDocument
 	if err := json.Unmarshal(content, &d); err != nil {
@@ -163,7 +171,7 @@ func driveDeploys(t *testing.T, rows group) {
 	base := strings.TrimSpace(string(url))
 	outs := make([]outcome, len(rows))
 	pipeline(len(rows), func(i int) *running {
-		spec := rows[i : i+1].preamble() + rows[i].blocks(i)
+		spec := rows[i:i+1].preamble() + rows[i].blocks(i)
 		return start(t, suite(t, "faults.assay.hcl", spec), []string{"CXONE_BASE_URL=" + base}, "deploy", ".", "--auto-approve")
 	}, func(i int, r *running) {
 		outs[i] = r.end()

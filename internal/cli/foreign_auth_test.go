@@ -99,7 +99,7 @@ func TestForeignAuth(t *testing.T) {
 		{
 			name:    "client forbidden",
 			quirks:  quirks{instead: map[string]answerer{opToken: always(403, `{"error":"access_denied","error_description":"disabled"}`)}},
-			vectors: 8, status: "error", code: 3,
+			vectors: 8, args: []string{"--parallel", "2"}, status: "error", code: 3,
 			says:     []string{"Access was refused", "disabled"},
 			requests: map[string]int{opToken: 1, opSubmit: 0},
 		},

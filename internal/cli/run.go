@@ -247,7 +247,7 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 	defer cancel()
 	stop := make(chan struct{})
 	stopAll := sync.OnceFunc(func() { close(stop) })
-	interrupts := e.watchSignals(stopAll, cancel)
+	interrupts := e.process.watchSignals(stopAll, cancel)
 
 	run := result.Run{
 		Version: result.Version, RunID: uuid.NewString(), StartedAt: time.Now().UTC(), Seed: e.seed,
@@ -313,31 +313,40 @@ func exitStatus(run result.Run) error {
 	}
 }
 
-// interrupts counts the signals that a run gets.
+// interrupts counts the signals that a command gets.
 type interrupts struct {
 	signals chan os.Signal
 	done    chan struct{}
 	count   int
 }
 
-// watchSignals stops the run at the first Ctrl-C and cancels it at the second.
-func (e *execution) watchSignals(stop func(), cancel context.CancelFunc) *interrupts {
+// watchSignals stops a command at the first Ctrl-C and cancels it at the second.
+func (p *process) watchSignals(stop func(), cancel context.CancelFunc) *interrupts {
 	i := &interrupts{signals: make(chan os.Signal, 2), done: make(chan struct{})}
 	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer close(i.done)
+		var first time.Time
 		for range i.signals {
-			i.count++
-			if i.count == 1 {
+			switch {
+			case i.count == 0:
+				first = time.Now()
 				stop()
-				fmt.Fprintln(e.process.stderr, "Stopping: what is in flight is finished first. Once more cancels at once.")
-			} else {
+				fmt.Fprintln(p.stderr, "Stopping: what is in flight is finished first. Once more cancels at once.")
+			case time.Since(first) < together:
+				continue
+			default:
 				cancel()
 			}
+			i.count++
 		}
 	}()
 	return i
 }
+
+// together is how close signals are that mean one: timeout(1) signals its
+// child and then its child's group.
+const together = 100 * time.Millisecond
 
 // stop ends the watching and answers how many signals there were.
 func (i *interrupts) stop() int {

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +42,17 @@ func TestATokenThatRepeatsIsAnError(t *testing.T) {
 	_, err := Read(t.Context(), pages(nil, map[string]string{"": "a", "a": "b", "b": "a"}))
 	if err == nil || !strings.Contains(err.Error(), `"a" came again`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestPagesWithoutEndAreAnError(t *testing.T) {
+	asked := 0
+	_, err := Read(t.Context(), func(context.Context, string) ([]Row, string, error) {
+		asked++
+		return nil, strconv.Itoa(asked), nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "more after 1000 pages") || asked != maxPages {
+		t.Errorf("%d pages asked for, %v", asked, err)
 	}
 }
 

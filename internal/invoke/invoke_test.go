@@ -370,6 +370,49 @@ func TestRefusedSignInIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+// The token endpoint may ask to wait longer than a caller has.
+func TestTokenFetchKeepsTheCallersDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stack := New("auth", Policy{}, 1)
+		tokens := NewTokens(func(ctx context.Context, _ string) (sdk.Token, error) {
+			return sdk.Token{}, stack.Do(ctx, Token, func(context.Context) error {
+				return &sdk.Error{Kind: sdk.RateLimited, RetryAfter: 24 * time.Hour}
+			})
+		}, func(string) {})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		started := time.Now()
+		err := tokens.Do(ctx, func(string) error { return nil })
+		if !errors.Is(err, sdk.RateLimited) || time.Since(started) != 0 {
+			t.Errorf("error %v after %s, want rate limited at once", err, time.Since(started))
+		}
+	})
+}
+
+// Who waits for another's fetch does not err where that one's time is over.
+func TestTokenFetchIsRepeatedForWhoHasMoreTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		tokens := NewTokens(func(ctx context.Context, _ string) (sdk.Token, error) {
+			if fetches++; fetches > 1 {
+				return sdk.Token{Value: "a"}, nil
+			}
+			return sdk.Token{}, Sleep(ctx, time.Hour)
+		}, func(string) {})
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		ended := make(chan error)
+		go func() { ended <- tokens.Do(short, func(string) error { return nil }) }()
+		synctest.Wait()
+		if err := tokens.Do(t.Context(), func(string) error { return nil }); err != nil || fetches != 2 {
+			t.Errorf("error %v after %d fetches", err, fetches)
+		}
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("whoever came first: %v", err)
+		}
+	})
+}
+
 func BenchmarkDo(b *testing.B) {
 	stack := New("p", Policy{}, 1)
 	call := func(context.Context) error { return nil }

@@ -34,6 +34,8 @@ type platform struct {
 	onSubmit func(n int) (sdk.SubmitResult, error)
 	onPoll   func(n int) (sdk.PollResult, error)
 	pages    map[string]sdk.MetricsPage
+
+	onMetrics func(context.Context) error
 }
 
 func (p *platform) Submit(_ context.Context, request sdk.SubmitRequest) (sdk.SubmitResult, error) {
@@ -58,7 +60,10 @@ func (p *platform) Poll(_ context.Context, _ sdk.PollRequest) (sdk.PollResult, e
 	return completed(`{"ok":true}`), nil
 }
 
-func (p *platform) Metrics(_ context.Context, request sdk.MetricsRequest) (sdk.MetricsPage, error) {
+func (p *platform) Metrics(ctx context.Context, request sdk.MetricsRequest) (sdk.MetricsPage, error) {
+	if p.onMetrics != nil {
+		return sdk.MetricsPage{}, p.onMetrics(ctx)
+	}
 	page, ok := p.pages[request.PageToken]
 	if !ok {
 		return page, &sdk.Error{Kind: sdk.Forbidden, Message: "scope analytics:read is missing"}
@@ -319,6 +324,52 @@ func TestAPlatformThatAsksToWaitADayDoesNotHoldTheRun(t *testing.T) {
 	})
 }
 
+func TestASubmitOfUnknownFateIsSaid(t *testing.T) {
+	const said = "whether a session was started is not known"
+	for name, test := range map[string]struct {
+		err   error
+		fate  bool
+		calls int
+	}{
+		"reset":           {&sdk.Error{Kind: sdk.Unavailable, Sent: true}, true, 1},
+		"timeout":         {&sdk.Error{Kind: sdk.Timeout, Sent: true}, true, 1},
+		"no session id":   {&sdk.Error{Kind: sdk.Protocol, Sent: true, HTTPStatus: 200}, true, 1},
+		"bad gateway":     {&sdk.Error{Kind: sdk.Unavailable, Sent: true, HTTPStatus: 502}, true, 1},
+		"not sent":        {&sdk.Error{Kind: sdk.Unavailable}, false, 3},
+		"compile error":   {&sdk.Error{Kind: sdk.Unavailable, Sent: true, HTTPStatus: 500}, false, 1},
+		"not in the room": {&sdk.Error{Kind: sdk.Forbidden, Sent: true, HTTPStatus: 403}, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &platform{onSubmit: func(int) (sdk.SubmitResult, error) { return sdk.SubmitResult{}, test.err }}
+				v, _ := one(t, p)
+				if v.Status != result.Errored || strings.Contains(v.Error.Detail, said) != test.fate || len(p.submits) != test.calls {
+					t.Errorf("%d submits, %+v", len(p.submits), v.Error)
+				}
+			})
+		})
+	}
+}
+
+// A platform that gives one session to two vectors tells nothing of either:
+// the first has a verdict before that is known, the second errs.
+func TestASessionOfAnotherVectorIsAnError(t *testing.T) {
+	b := newBench(t.Context(), &platform{onSubmit: func(int) (sdk.SubmitResult, error) {
+		return sdk.SubmitResult{SessionID: "the-same"}, nil
+	}}, 3)
+	b.run(t)
+	ends := map[result.Status]int{}
+	for _, v := range b.listener.vectors {
+		ends[v.Status]++
+		if v.Status == result.Errored && !strings.Contains(v.Error.Detail, "the-same, which belongs to another vector") {
+			t.Errorf("%+v", v.Error)
+		}
+	}
+	if ends[result.Pass] != 1 || ends[result.Errored] != 2 {
+		t.Errorf("%v, want one pass and two errors", ends)
+	}
+}
+
 func TestAnAnswerWithoutASessionIsAnError(t *testing.T) {
 	v, _ := one(t, &platform{onSubmit: func(int) (sdk.SubmitResult, error) { return sdk.SubmitResult{}, nil }})
 	if v.Status != result.Errored || v.Error.Summary != "The platform's answer is not understood" {
@@ -549,6 +600,20 @@ func TestAnalyticsThatCannotBeReadAreAnError(t *testing.T) {
 	if th := outcome.Thresholds[0]; outcome.Status != result.Errored || th.Value != nil || !strings.Contains(th.Message, "analytics:read") {
 		t.Errorf("outcome %s, threshold %+v", outcome.Status, th)
 	}
+}
+
+func TestAnalyticsHaveTheTimeOfASession(t *testing.T) {
+	five := 5.0
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{onMetrics: func(ctx context.Context) error { return invoke.Sleep(ctx, time.Hour) }}, 1)
+		b.Plan.Thresholds = []*plan.Threshold{{Name: "t", Metric: "error_rate", Action: b.Plan.Vectors[0].Action, Max: &five}}
+		b.Targets["cxone"].Poll.Timeout = 20 * time.Second
+		started := time.Now()
+		outcome := b.run(t)
+		if took := time.Since(started); took != 20*time.Second || !strings.Contains(outcome.Thresholds[0].Message, "not read within 20s") {
+			t.Errorf("%+v after %s", outcome.Thresholds[0], took)
+		}
+	})
 }
 
 func TestPercentile(t *testing.T) {

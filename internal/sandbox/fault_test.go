@@ -150,6 +150,31 @@ func TestPollFaults(t *testing.T) {
 	}
 }
 
+// TestEndFaults sees that a fault of a session's end is drawn for once, however
+// often the session was asked for before.
+func TestEndFaults(t *testing.T) {
+	c := serve(t, faulty(`
+  fault "poll" { kind = "trace_missing" }
+  fault "poll" {
+    kind  = "stuck"
+    first = 3
+  }
+`))
+	id := c.submit(goodInput)
+	s := c.sandbox.tenant.sessions.find(id)
+	for s.ended.Load() == nil {
+		c.do(http.MethodGet, "/api/v2/dataactions", "")
+	}
+	for range 4 {
+		c.do(http.MethodGet, pollPath(id), "")
+	}
+	got, _ := json.Marshal(c.sandbox.Faults())
+	want := `[{"place":"sandbox.poll","kind":"trace_missing","seen":1,"hits":1},{"place":"sandbox.poll","kind":"stuck","seen":4,"hits":3}]`
+	if string(got) != want {
+		t.Errorf("hits = %s", got)
+	}
+}
+
 func TestAnalyticsFaults(t *testing.T) {
 	for kind, want := range map[string][]string{
 		"repeat_page_token": {"row-0", "row-0", "row-0"},
@@ -170,7 +195,14 @@ func TestAnalyticsFaults(t *testing.T) {
 }
 
 func TestDeployFaults(t *testing.T) {
-	c := serve(t, faulty("fault \"deploy\" {\n kind = \"conflict\"\n first = 1\n}"))
+	c := serve(t, faulty("fault \"deploy\" {\n kind = \"conflict\"\n first = 1\n}\nfault \"deploy\" {\n kind = \"status\"\n action = action.inventory_sync\n first = 1\n}"))
+	for path, want := range map[string]int{
+		"?actionId=" + otherID: http.StatusOK, "?actionId=" + strings.ToUpper(actionID): http.StatusServiceUnavailable,
+	} {
+		if status, _ := c.do(http.MethodGet, "/api/v2/dataactions"+path, ""); status != want {
+			t.Errorf("reading %s: %d, want %d", path, status, want)
+		}
+	}
 	if status, _ := c.do(http.MethodPost, "/api/v2/dataactions", schemaDocument); status != http.StatusConflict {
 		t.Errorf("first: %d", status)
 	}

@@ -103,8 +103,13 @@ func TestPutSchema(t *testing.T) {
 	if failure := asError(t, p.PutSchema(t.Context(), r, json.RawMessage(`[]`))); failure.Kind != sdk.Invalid || failure.Sent {
 		t.Errorf("%+v, want invalid and not sent", failure)
 	}
+	page := newTenant(t, answer(200, `<html><body>Please sign in</body></html>`))
+	err := configured(t, page.URL, nil).PutSchema(t.Context(), r, json.RawMessage(document))
+	if failure := asError(t, err); failure.Kind != sdk.Protocol || strings.Contains(failure.Error(), "sign in") {
+		t.Errorf("%v, want an answer that is not understood", failure)
+	}
 	refusing := newTenant(t, answer(400, `{"message":"conflict"}`))
-	err := configured(t, refusing.URL, nil).PutSchema(t.Context(), r, json.RawMessage(document))
+	err = configured(t, refusing.URL, nil).PutSchema(t.Context(), r, json.RawMessage(document))
 	if failure := asError(t, err); failure.Kind != sdk.Invalid || !strings.Contains(failure.Error(), "conflict") {
 		t.Errorf("%v, want invalid with the platform's words", failure)
 	}

@@ -49,7 +49,7 @@ plugin "auth" {
   token_url      = "${local.base_url}/api/v2/oauth/token"
   client_id      = var.client_id
   client_secret  = var.client_secret
-  scopes         = ["data:execute", "data:read", "trace:read", "analytics:read"]
+  scopes         = ["data:execute", "data:read", "trace:read", "analytics:read", "dataactions:read", "dataactions:write"]
   refresh_before = "60s"
 }
 
