@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/assay-cx/assay/internal/schema"
 )
@@ -33,7 +34,74 @@ func EncodeValue(value cty.Value) (json.RawMessage, error) {
 	if !value.IsWhollyKnown() {
 		return nil, errors.New("a value is not known yet")
 	}
-	return ctyjson.Marshal(value, value.Type())
+	return appendJSON(nil, value)
+}
+
+// appendJSON writes a known value without marks. It differs from cty's own
+// encoder in speed: that one searches the shortest decimal of every number
+// among 512 bits, also of whole ones.
+func appendJSON(to []byte, value cty.Value) ([]byte, error) {
+	t := value.Type()
+	switch {
+	case value.IsNull():
+		return append(to, "null"...), nil
+	case t == cty.String:
+		text, err := json.Marshal(value.AsString())
+		return append(to, text...), err
+	case t == cty.Number:
+		return appendNumber(to, value.AsBigFloat())
+	case t == cty.Bool:
+		return strconv.AppendBool(to, value.True()), nil
+	case t.IsObjectType(), t.IsMapType():
+		return appendMembers(to, value)
+	case t.IsTupleType(), t.IsListType(), t.IsSetType():
+		return appendElements(to, value)
+	default:
+		return nil, fmt.Errorf("a value of type %s cannot be written as JSON", t.FriendlyName())
+	}
+}
+
+func appendElements(to []byte, value cty.Value) (_ []byte, err error) {
+	to = append(to, '[')
+	first := true
+	for _, element := range value.Elements() {
+		if !first {
+			to = append(to, ',')
+		}
+		first = false
+		if to, err = appendJSON(to, element); err != nil {
+			return nil, err
+		}
+	}
+	return append(to, ']'), nil
+}
+
+func appendMembers(to []byte, value cty.Value) (_ []byte, err error) {
+	to = append(to, '{')
+	first := true
+	for name, member := range value.Elements() {
+		if !first {
+			to = append(to, ',')
+		}
+		first = false
+		if to, err = appendJSON(to, name); err != nil {
+			return nil, err
+		}
+		if to, err = appendJSON(append(to, ':'), member); err != nil {
+			return nil, err
+		}
+	}
+	return append(to, '}'), nil
+}
+
+func appendNumber(to []byte, n *big.Float) ([]byte, error) {
+	if n.IsInf() {
+		return nil, errors.New("infinity cannot be written as JSON")
+	}
+	if whole, accuracy := n.Int64(); accuracy == big.Exact {
+		return strconv.AppendInt(to, whole, 10), nil
+	}
+	return n.Append(to, 'f', -1), nil
 }
 
 // toValue makes a value of what schema.Decode read. Where the type constraint

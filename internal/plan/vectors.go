@@ -9,9 +9,9 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/assay-cx/assay/hcl/specfile"
+	"github.com/assay-cx/assay/internal/action"
 	"github.com/assay-cx/assay/internal/check"
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
@@ -129,7 +129,7 @@ func (b *builder) input(spec *specfile.Vector, v *Vector, extra map[string]cty.V
 		b.errorf(at, "Invalid input", fmt.Sprintf("The input of a vector is an object of parameters, not %s.", value.Type().FriendlyName()))
 		return
 	}
-	document, err := ctyjson.Marshal(value, value.Type())
+	document, err := action.EncodeValue(value)
 	if err != nil {
 		b.errorf(at, "Invalid input", fmt.Sprintf("The input cannot be written as JSON: %s.", err))
 		return
@@ -218,7 +218,7 @@ func (b *builder) expectedOutput(expr hcl.Expression, extra map[string]cty.Value
 	if !ok || !value.IsWhollyKnown() {
 		return nil, false
 	}
-	document, err := ctyjson.Marshal(value, value.Type())
+	document, err := action.EncodeValue(value)
 	if err == nil {
 		var decoded any
 		if decoded, err = schema.Decode(document); err == nil {
