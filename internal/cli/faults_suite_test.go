@@ -124,13 +124,6 @@ func groups(rows []faultRow) []group {
 	return found
 }
 
-func (g group) name() string {
-	if g[0].place == "token" {
-		return strings.Join(append([]string{"token", g[0].kind}, g[0].attributes...), " ")
-	}
-	return fmt.Sprintf("%s, exit %d", g[0].place, g[0].exit)
-}
-
 func rowName(i int) string { return fmt.Sprintf("row_%d", i) }
 
 func rowAction(i int) string { return fmt.Sprintf("5eed0000-0000-4000-8000-%012x", i) }
@@ -161,9 +154,11 @@ func (g group) preamble() string {
 	parallel, limit, polls, pollTimeout := 1, "10s", 60, "10s"
 	switch g[0].place {
 	case "submit":
-		polls = 8
+		polls, pollTimeout = 8, "4s"
 	case "poll":
 		parallel, polls, pollTimeout = 8, 8, "4s"
+	case placeMock:
+		parallel = 8
 	}
 	if slices.ContainsFunc(g, faultRow.overruns) {
 		limit = "1s"
@@ -185,7 +180,7 @@ func (r faultRow) blocks(i int) string {
 	case placeMock:
 		upstream = fmt.Sprintf("fault = {\nkind = %q\n%s\n}", r.kind, strings.Join(r.attributes, "\n"))
 		if r.overruns() {
-			timeout = "100ms"
+			timeout = "1s"
 		}
 	case "submit", "poll":
 		if r.overruns() {

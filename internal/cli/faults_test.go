@@ -96,6 +96,9 @@ func (r faultRow) check(t *testing.T, struck faultCount, sessions int, verdict, 
 	if struck.Kind != r.kind || !r.hits.holds(struck.Hits) || !r.seen.holds(struck.Seen) || sessions != r.sessions || verdict != r.verdict {
 		t.Errorf("%s: %s\n%s struck %d of %d, %d, %s:\n%s", r.place, r.line, struck.Kind, struck.Hits, struck.Seen, sessions, verdict, report)
 	}
+	if sessions > 1 {
+		t.Errorf("%s: %s\n%d of them, whatever the table says", r.place, r.line, sessions)
+	}
 	for _, text := range r.says {
 		if !strings.Contains(report, text) {
 			t.Errorf("%s: %s\n%q is not in the report:\n%s", r.place, r.line, text, report)

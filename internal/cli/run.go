@@ -326,19 +326,14 @@ func (p *process) watchSignals(stop func(), cancel context.CancelFunc) *interrup
 	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer close(i.done)
-		var first time.Time
 		for range i.signals {
-			switch {
-			case i.count == 0:
-				first = time.Now()
-				stop()
-				fmt.Fprintln(p.stderr, "Stopping: what is in flight is finished first. Once more cancels at once.")
-			case time.Since(first) < together:
-				continue
-			default:
+			if i.count++; i.count > 1 {
 				cancel()
+				continue
 			}
-			i.count++
+			stop()
+			i.settle()
+			fmt.Fprintln(p.stderr, "Stopping: what is in flight is finished first. Once more cancels at once.")
 		}
 	}()
 	return i
@@ -346,7 +341,22 @@ func (p *process) watchSignals(stop func(), cancel context.CancelFunc) *interrup
 
 // together is how close signals are that mean one: timeout(1) signals its
 // child and then its child's group.
-const together = 100 * time.Millisecond
+const together = 50 * time.Millisecond
+
+// settle passes over the signals that come together with the first.
+func (i *interrupts) settle() {
+	over := time.After(together)
+	for {
+		select {
+		case _, open := <-i.signals:
+			if !open {
+				return
+			}
+		case <-over:
+			return
+		}
+	}
+}
 
 // stop ends the watching and answers how many signals there were.
 func (i *interrupts) stop() int {

@@ -132,7 +132,7 @@ func (s *Stack) Do(ctx context.Context, op Operation, attempt func(context.Conte
 			return err
 		}
 		wait := s.backoff(try, err)
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
+		if deadline, ok := patience(ctx); ok && time.Until(deadline) < wait {
 			return fmt.Errorf("no time left to try again after the wait of %s: %w", wait.Round(time.Millisecond), err)
 		}
 		if !s.budget.spend() {
@@ -143,6 +143,18 @@ func (s *Stack) Do(ctx context.Context, op Operation, attempt func(context.Conte
 			return waitErr
 		}
 	}
+}
+
+// waitsEnd is the key of a context's value: the time after which nobody waits
+// for what is done, although it is not cut off then.
+type waitsEnd struct{}
+
+// patience is until when a wait may last.
+func patience(ctx context.Context) (time.Time, bool) {
+	if end, ok := ctx.Value(waitsEnd{}).(time.Time); ok {
+		return end, true
+	}
+	return ctx.Deadline()
 }
 
 func (s *Stack) mayReplay(op Operation, err error) bool {

@@ -78,36 +78,25 @@ func (t *Tokens) cached() (token, rejected string, err error) {
 }
 
 func (t *Tokens) get(ctx context.Context) (string, error) {
-	for {
-		if token, _, err := t.cached(); token != "" || err != nil {
-			return token, err
-		}
-		answer := t.flight.DoChan("", func() (any, error) { return t.fetchFor(ctx) })
-		select {
-		case got := <-answer:
-			if errors.Is(got.Err, context.DeadlineExceeded) && ctx.Err() == nil {
-				continue // it was the time of whoever came first that is over
-			}
-			if got.Err != nil {
-				return "", got.Err
-			}
-			return got.Val.(string), nil
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
+	if token, _, err := t.cached(); token != "" || err != nil {
+		return token, err
 	}
-}
-
-// fetchFor fetches in the time that ctx has. It serves everyone who waits, so
-// it outlives a cancel of whoever came first.
-func (t *Tokens) fetchFor(ctx context.Context) (string, error) {
+	// The fetch serves everyone who waits for it, so it outlives whoever came
+	// first. It only does not wait longer than that one would.
 	shared := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		shared, cancel = context.WithDeadline(shared, deadline)
-		defer cancel()
+		shared = context.WithValue(shared, waitsEnd{}, deadline)
 	}
-	return t.refresh(shared)
+	answer := t.flight.DoChan("", func() (any, error) { return t.refresh(shared) })
+	select {
+	case got := <-answer:
+		if got.Err != nil {
+			return "", got.Err
+		}
+		return got.Val.(string), nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 func (t *Tokens) refresh(ctx context.Context) (string, error) {

@@ -24,7 +24,7 @@ end
 function classify(failure)
   local code = find_code(failure.trace)
   if code and not codes[code] then
-    assay.log("warn", "the order system answered " .. code .. ", which this script does not know")
+    assay.log("info", "the order system answered " .. code .. ", which this script does not know")
   end
   return codes[code]
 end
