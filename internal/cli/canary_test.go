@@ -150,6 +150,7 @@ func TestCanaries(t *testing.T) {
 		"submit 400": {quirks{instead: map[string]answerer{opSubmit: echoing(400)}}, 1, quoting, true},
 		"submit 401": {quirks{instead: map[string]answerer{opSubmit: echoing(401)}}, 3, quoting, true},
 		"submit 403": {quirks{instead: map[string]answerer{opSubmit: echoing(403)}}, 3, quoting, true},
+		"cut":        {quirks{instead: map[string]answerer{opSubmit: echoingCut}}, 3, quoting, true},
 		"submit 500": {quirks{instead: map[string]answerer{opSubmit: echoing(500)}}, 3, quoting, true},
 		"poll 500":   {quirks{instead: map[string]answerer{opPoll: echoing(500)}}, 3, quoting, true},
 		"poll 403":   {quirks{instead: map[string]answerer{opPoll: echoing(403)}}, 3, quoting, true},
@@ -191,6 +192,12 @@ func TestCanaries(t *testing.T) {
 func echoingStatus(n int, w http.ResponseWriter, r *http.Request) bool {
 	all := echoes(bearer(r), canaryPhone, canaryPIN)
 	answerJSON(w, 200, map[string]any{"status": "echo: " + all[n%len(all)]})
+	return true
+}
+
+// echoingCut repeats the secret where an error is cut, a byte later each time.
+func echoingCut(n int, w http.ResponseWriter, _ *http.Request) bool {
+	answerJSON(w, 500, map[string]any{"message": strings.Repeat("x", 250+n) + foreignSecret + strings.Repeat("x", 100)})
 	return true
 }
 

@@ -124,6 +124,25 @@ func TestInterruptTwice(t *testing.T) {
 	}
 }
 
+// A signal before the first vector ends the run as well, and leaves nothing
+// behind of what was started for it.
+func TestInterruptPreparation(t *testing.T) {
+	t.Parallel()
+	f := newForeignTenant(t, quirks{})
+	many := `{ for pair in setproduct(range(100), range(100)) : "${pair[0]}-${pair[1]}" => pair }`
+	dir := suite(t, "foreign.assay.hcl", strings.Replace(trial{}.spec(), "toset([for n in range(1) : \"SKU-${n}\"])", many, 1))
+	run := start(t, dir, f.env(), "run", ".")
+	// Plugins are launched while the vectors are planned.
+	eventually(t, "the plugins are launched", func() bool { return len(files(t, run.temp)) > 0 })
+	run.signal(syscall.SIGINT)
+	if out := run.end(); out.code != 130 {
+		t.Errorf("exit status %d, want 130\n%s%s", out.code, out.stdout, out.stderr)
+	}
+	if left := files(t, run.temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // A sign-in that hangs is cancelled as well.
 func TestInterruptSignIn(t *testing.T) {
 	t.Parallel()

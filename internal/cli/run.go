@@ -107,7 +107,15 @@ func (o *runOptions) execute(ctx context.Context, p *process) error {
 	}
 	options.Handlers = action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger), Seed: o.seed}
 	defer e.closeSuites(ctx)
-	if err := e.prepare(ctx, options); err != nil {
+	// Until the run itself watches for signals, one ends the preparation. Also
+	// at the end none keeps the plugins from being stopped.
+	preparing, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer release()
+	err = e.prepare(preparing, options)
+	if preparing.Err() != nil {
+		return &exitError{code: exitInterrupted}
+	}
+	if err != nil {
 		return err
 	}
 	reports, err := e.openReports()

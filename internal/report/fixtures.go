@@ -77,6 +77,7 @@ type fixtureStep struct {
 	ID        string            `json:"stepId"`
 	Name      string            `json:"stepName"`
 	Timestamp string            `json:"timestamp,omitempty"`
+	Output    json.RawMessage   `json:"output,omitempty"`
 	Error     *result.StepError `json:"error,omitempty"`
 }
 
@@ -87,7 +88,7 @@ func fixtureOf(v result.Vector) fixture {
 		session.Result.Error = &result.ExecutionError{}
 	}
 	for _, s := range e.Trace {
-		session.Trace = append(session.Trace, fixtureStep{s.ID, s.Name, s.Timestamp, s.Error})
+		session.Trace = append(session.Trace, fixtureStep{s.ID, s.Name, s.Timestamp, s.Output, s.Error})
 	}
 	return fixture{ID: v.Suite + "/" + v.Name, Session: session}
 }

@@ -104,7 +104,9 @@ func scriptActionOf(a *plan.Action) scriptAction {
 	return scriptAction{ID: a.ID, Name: a.DisplayName, Errors: a.Codes()}
 }
 
-func (c *Classifier) askScript(ctx context.Context, f Failure) (answer result.Classification, decided bool, err error) {
+// Document is what the script's function classify gets of a failure. Scripts
+// see failures as sinks do: without secrets and sensitive values.
+func (c *Classifier) Document(f Failure) (json.RawMessage, error) {
 	trace, failing := scriptSteps(f.Execution.Trace)
 	document, err := json.Marshal(scriptFailure{
 		Vector:      f.Vector,
@@ -116,10 +118,17 @@ func (c *Classifier) askScript(ctx context.Context, f Failure) (answer result.Cl
 		Trace:       trace,
 	})
 	if err != nil {
+		return nil, err
+	}
+	return c.Redactor.With(f.Sensitive).JSON(document), nil
+}
+
+func (c *Classifier) askScript(ctx context.Context, f Failure) (answer result.Classification, decided bool, err error) {
+	document, err := c.Document(f)
+	if err != nil {
 		return answer, false, err
 	}
-	// Scripts see failures as sinks do: without secrets and sensitive values.
-	decided, err = c.Hook.ask(ctx, "classify", c.Redactor.With(f.Sensitive).JSON(document), &answer)
+	decided, err = c.Hook.ask(ctx, "classify", document, &answer)
 	if err != nil || !decided {
 		return answer, false, err
 	}

@@ -93,9 +93,15 @@ func redactVector(v *result.Vector, view redact.View) {
 			e.Error.Details = view.JSON(e.Error.Details)
 		}
 		for i := range e.Trace {
-			// A result's document has no step inputs or outputs: let them go.
+			// A result's document has no step inputs or outputs: let them go,
+			// but for a failure's outputs, which fixtures keep for the script.
 			step := &e.Trace[i]
-			step.Input, step.Output = nil, nil
+			step.Input = nil
+			if v.Classification != nil && len(step.Output) <= maxScriptOutput {
+				step.Output = view.JSON(step.Output)
+			} else {
+				step.Output = nil
+			}
 			step.ID, step.Name, step.Timestamp = view.String(step.ID), view.String(step.Name), view.String(step.Timestamp)
 			if failure := step.Error; failure != nil {
 				failure.Message, failure.Stack = view.Text(failure.Message), view.Text(failure.Stack)

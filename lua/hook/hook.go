@@ -36,10 +36,17 @@ type plugin struct {
 	seed   uint64
 	// scripts is the script of each hook; hooks without one have nothing to say.
 	scripts map[string]*script.Script
+	log     Log
 }
 
-// New makes the plugin: an sdk.Hook.
-func New() sdk.Plugin { return &plugin{} }
+// Log takes what a hook's script logs, while it runs.
+type Log func(ctx context.Context, hook string, line script.LogLine)
+
+// New makes the plugin: an sdk.Hook. It logs to the process's log.
+func New() sdk.Plugin { return NewLogging(writeLog) }
+
+// NewLogging makes the plugin for use within a process, logging as it is told.
+func NewLogging(log Log) sdk.Plugin { return &plugin{log: log} }
 
 // settings are the attributes of the plugin.
 type settings struct {
@@ -161,7 +168,7 @@ func (p *plugin) Call(ctx context.Context, name string, document json.RawMessage
 	}
 	answer, err := s.Call(ctx, script.Request{
 		Function: name, Document: document, Seed: p.seed, Key: func() string { return identity(document) }, Limits: p.limits,
-		Log: func(line script.LogLine) { writeLog(ctx, name, line) },
+		Log: func(line script.LogLine) { p.log(ctx, name, line) },
 	})
 	if err != nil {
 		return nil, failure(name, err)

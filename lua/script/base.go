@@ -24,6 +24,22 @@ func catching(function lua.LValue) lua.LGFunction {
 	}
 }
 
+// raise is error(value [, level]), with the level counted as Lua counts it:
+// gopher-lua takes 2 for 1.
+func raise(L *lua.LState) int {
+	value, level := L.CheckAny(1), L.OptInt(2, 1)
+	if message, ok := value.(lua.LString); ok && level > 0 {
+		if _, found := L.GetStack(level); found {
+			if file, line, rest := splitPosition(L.Where(level)); line > 0 && rest == "" {
+				value = lua.LString(file + ":" + strconv.Itoa(line) + ": " + string(message))
+			}
+		}
+	}
+	chargeError(L, value)
+	L.Error(value, 0)
+	return 0
+}
+
 // handling is xpcall, counting likewise.
 func handling(function lua.LValue) lua.LGFunction {
 	protected := function.(*lua.LFunction).GFunction

@@ -51,6 +51,8 @@ type Request struct {
 	Key      func() string   // asked when the first random number is
 	Limits   Limits
 	Log      func(LogLine) // called while the script runs
+	// Functions are globals beside the library's, by name.
+	Functions map[string]Function
 }
 
 // Done is nil while the call may run, which the VM finds out fast.

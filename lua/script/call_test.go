@@ -88,6 +88,8 @@ func TestErrorsSayWhere(t *testing.T) {
 	}{
 		{"error", "function f()\n  error('no')\nend", 2, "no", ""},
 		{"error without position", "function f()\n  error('no', 0)\nend", 1, "no", ""},
+		{"error of the caller", "local function g() error('no', 2) end\nfunction f()\n  g()\nend", 3, "no", ""},
+		{"error of the caller's caller", "local function g() error('no', 3) end\nlocal function h() g() end\nfunction f()\n  h()\nend", 4, "no", ""},
 		{"error object", "function f()\n\n  error({})\nend", 1, "raised an error that is a table", ""},
 		{"nil", "function f(x)\n  local y = x.a\n  return y.b.c\nend", 3, "attempt to index a non-table object(nil)", ""},
 		{"call of nil", "function f()\n  nope()\nend", 2, "attempt to call a non-function object", ""},

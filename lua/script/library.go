@@ -83,9 +83,10 @@ func newLibrary() *library {
 	l.number = values(map[string]lua.LValue{"__tostring": own(numberString), "__metatable": lua.LString("number")}).table(L)
 
 	base := functionsOf(L, lua.OpenBase)
-	globals := take(base, "assert", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal",
+	globals := take(base, "assert", "getmetatable", "ipairs", "next", "pairs", "rawequal",
 		"rawget", "select", "tonumber", "type", "unpack", "_VERSION")
 	maps.Copy(globals, map[string]lua.LValue{
+		"error": own(raise),
 		"pcall": own(catching(base.RawGetString("pcall"))), "xpcall": own(handling(base.RawGetString("xpcall"))),
 		"print": own(printLine), "rawset": own(rawSet), "require": own(require),
 		"setmetatable": own(setMetatable), "tostring": own(toString),

@@ -43,6 +43,7 @@ func (s *Script) Call(ctx context.Context, request Request) (Answer, error) {
 func (c *call) run(L *lua.LState) Answer {
 	request := c.request
 	answer := Answer{Document: json.RawMessage("null")}
+	c.setFunctions(L)
 	c.execute(L, c.script, 0)
 	switch function := L.G.Global.RawGetString(request.Function).(type) {
 	case *lua.LNilType:

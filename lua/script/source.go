@@ -14,6 +14,13 @@ import (
 
 // read reads a script of the suite.
 func (s *Suite) read(name string) (string, error) {
+	source, err := s.ReadFile(name, MaxSource)
+	return strings.TrimPrefix(string(source), "\ufeff"), err // some editors write a mark first
+}
+
+// ReadFile reads a file of the suite that has at most limit bytes. Its path is
+// relative to the folder. Errors are an *Error that quotes nothing of it.
+func (s *Suite) ReadFile(name string, limit int64) ([]byte, error) {
 	wrong := func(format string, args ...any) error {
 		return &Error{Kind: Wrong, File: name, Message: fmt.Sprintf(format, args...)}
 	}
@@ -21,25 +28,25 @@ func (s *Suite) read(name string) (string, error) {
 	info, err := s.root.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", wrong("there is no such file in the suite")
+		return nil, wrong("there is no such file in the suite")
 	case err != nil:
-		return "", wrong("cannot be read: %v", cause(err))
+		return nil, wrong("cannot be read: %v", cause(err))
 	case !info.Mode().IsRegular():
-		return "", wrong("is not a regular file")
+		return nil, wrong("is not a regular file")
 	}
 	file, err := s.root.Open(name)
 	if err != nil {
-		return "", wrong("cannot be read: %v", cause(err))
+		return nil, wrong("cannot be read: %v", cause(err))
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	source, err := io.ReadAll(io.LimitReader(file, MaxSource+1))
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
-		return "", wrong("cannot be read: %v", cause(err))
+		return nil, wrong("cannot be read: %v", cause(err))
 	}
-	if len(source) > MaxSource {
-		return "", wrong("is larger than %d KiB, the most a script may be", MaxSource>>10)
+	if int64(len(content)) > limit {
+		return nil, wrong("is larger than %d KiB, the most that it may be", limit>>10)
 	}
-	return strings.TrimPrefix(string(source), "\ufeff"), nil // some editors write a mark first
+	return content, nil
 }
 
 // cause is the reason without the path, which may be one of this machine's.
