@@ -29,8 +29,8 @@ local function list(t, prefix, names)
       list(value, prefix .. name .. ".", names)
     else
       names[#names + 1] = prefix .. name
-    end;
-  end;
+    end -- of a value
+  end
   return names
 end
 local base = list(_G.assay, "assay.", {})

@@ -161,6 +161,8 @@ func TestWhatFails(t *testing.T) {
 		{`fixture("none.json")`, `a_test.lua:2: fixture: none.json: there is no such file in the suite`},
 		{`fixture("failures/bad.json")`, `a_test.lua:2: fixture: failures/bad.json: is no JSON`},
 		{`fixture("../x.json")`, `a_test.lua:2: fixture: ../x.json: cannot be read: path escapes from parent`},
+		{`hooks.classify(print)`, `a_test.lua:1: cannot write a function as JSON`},
+		{`next, tostring = 1, 2; expect({ true }).to_be_nil()`, `a_test.lua:2: expected nil, got { true }`},
 		{`fixture()`, `a_test.lua:2: fixture takes the path of a file, not a nil`},
 		{`hooks.classify({ wrong = true })`, `a_test.lua:2: hook classify: classify.lua:3: answered the category "sunshine", which does not exist; use one of outage, timeout, rate_limited, auth, logic_fault, invalid_input, schema_mismatch, unknown`},
 		{`local t, u = {}, {} t.t, u.t = t, u; expect(t).to_equal(u)`, `a_test.lua:2: tables nested deeper than 100 levels, or within themselves, cannot be compared`},
@@ -193,8 +195,8 @@ func TestTestsShareNothing(t *testing.T) {
 count = 0
 describe("outer", function()
   describe("inner", function()
-    it("one", function() count = count + 1 expect(count).to_be(1) string.upper = nil end)
-  end);
+    it("one", function() count = count + 1 expect(count).to_be(1) string.upper = nil end) -- 5
+  end)
   it("two", function() count = count + 1 expect(count).to_be(1) expect(("x"):upper()).to_be("X") assay.log("seen") end)
 end)
 it("three", function() expect(assay.random(1000000)).to_be(0) end)

@@ -182,7 +182,7 @@ func explain(err error, file string, line int) (int, string) {
 	if !errors.As(err, &fault) {
 		return line, fmt.Sprintf("%s: %v", file, err)
 	}
-	if false {
+	if fault.File == harnessName {
 		return line, (&script.Error{File: file, Line: line, Message: fault.Message}).Error()
 	}
 	if fault.File == file && line == 0 {
