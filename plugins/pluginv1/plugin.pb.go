@@ -381,7 +381,9 @@ type ConfigureResponse struct {
 	// Nothing is configured where there are problems.
 	Problems []*Problem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
 	// How the host should poll a target's sessions; absent for the host's defaults.
-	Poll          *PollPolicy `protobuf:"bytes,2,opt,name=poll,proto3" json:"poll,omitempty"`
+	Poll *PollPolicy `protobuf:"bytes,2,opt,name=poll,proto3" json:"poll,omitempty"`
+	// A required sink that may fail: the host warns, and the run does not err.
+	BestEffort    bool `protobuf:"varint,3,opt,name=best_effort,json=bestEffort,proto3" json:"best_effort,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -428,6 +430,13 @@ func (x *ConfigureResponse) GetPoll() *PollPolicy {
 		return x.Poll
 	}
 	return nil
+}
+
+func (x *ConfigureResponse) GetBestEffort() bool {
+	if x != nil {
+		return x.BestEffort
+	}
+	return false
 }
 
 type PollPolicy struct {
@@ -1521,10 +1530,12 @@ const file_plugins_pluginv1_plugin_proto_rawDesc = "" +
 	"\aProblem\x12\x1c\n" +
 	"\tattribute\x18\x01 \x01(\tR\tattribute\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"z\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\x9b\x01\n" +
 	"\x11ConfigureResponse\x124\n" +
 	"\bproblems\x18\x01 \x03(\v2\x18.assay.plugin.v1.ProblemR\bproblems\x12/\n" +
-	"\x04poll\x18\x02 \x01(\v2\x1b.assay.plugin.v1.PollPolicyR\x04poll\"}\n" +
+	"\x04poll\x18\x02 \x01(\v2\x1b.assay.plugin.v1.PollPolicyR\x04poll\x12\x1f\n" +
+	"\vbest_effort\x18\x03 \x01(\bR\n" +
+	"bestEffort\"}\n" +
 	"\n" +
 	"PollPolicy\x12\x1d\n" +
 	"\n" +

@@ -129,6 +129,9 @@ func (c Config) Decode(v any) error { return json.Unmarshal(c.Attributes, v) }
 type Configured struct {
 	// Poll is how to poll a target's sessions; nil for the host's defaults.
 	Poll *PollPolicy
+	// BestEffort lets a required sink fail: the host warns where the run would
+	// err otherwise.
+	BestEffort bool
 }
 
 // PollPolicy bounds the polling of one session.
