@@ -49,6 +49,17 @@ func openCheckpoint(signed, public string) (Checkpoint, error) {
 	return parseCheckpoint(signed, opened.Text)
 }
 
+// uncheckedCheckpoint reads a signed checkpoint without its signature; the zero
+// Checkpoint where it is none.
+func uncheckedCheckpoint(signed string) Checkpoint {
+	text, _, _ := strings.Cut(signed, "\n\n")
+	c, err := parseCheckpoint(signed, text+"\n")
+	if err != nil {
+		return Checkpoint{}
+	}
+	return c
+}
+
 func parseCheckpoint(signed, text string) (Checkpoint, error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) != 5 || !strings.HasPrefix(lines[0], originPrefix) {

@@ -1,6 +1,7 @@
 package auditlog
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,4 +107,15 @@ func (l *Log) ownRecord(event string) Record {
 		AuditID: uuid.NewString(), Event: event,
 		ComplianceFlags: ComplianceFlags{DataMasked: true, PIIExcluded: true, RetentionDays: l.options.RetentionDays},
 	}
+}
+
+// loggedBefore reports whether a line was logged before a time; what is no
+// record was not.
+func loggedBefore(line []byte, cutoff time.Time) bool {
+	var r Record
+	if json.Unmarshal(line, &r) != nil {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, r.LoggedAt)
+	return err == nil && at.Before(cutoff)
 }
