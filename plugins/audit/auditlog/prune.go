@@ -92,7 +92,7 @@ func (l *Log) isOutdated(s segment, today string, cutoff time.Time) (bool, error
 	if err != nil {
 		return false, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if info, err := file.Stat(); err != nil || s.name == l.tip.segment && info.Size() > l.tip.segmentEnd {
 		return false, err // the next record, of what follows there, goes here
 	}
@@ -108,7 +108,7 @@ func (l *Log) outdatedQuarantine(cutoff time.Time) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	entries, err := dir.ReadDir(-1)
 	if err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (l *Log) readJournal() ([]frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	header := make([]byte, len(l.tip.header))
 	if _, err := file.ReadAt(header, l.tip.start); err != nil || !bytes.Equal(header, l.tip.header) {
 		l.tip.header = nil
@@ -160,7 +160,7 @@ func (l *Log) frontierAt(size int64) (frontier, error) {
 	if err != nil {
 		return frontier{}, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	tree, err := readFrontier(size, file)
 	if errors.Is(err, io.EOF) {
 		return frontier{}, altered("the file %s is cut short", hashesName)
@@ -254,7 +254,7 @@ func (l *Log) readFrom(name string, offset, length int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
