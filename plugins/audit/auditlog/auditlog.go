@@ -49,7 +49,7 @@ const (
 	// defaultSegmentBytes is the size at which a segment is full.
 	defaultSegmentBytes = 16 << 20
 	// defaultJournalBytes is the size at which the journal starts anew.
-	defaultJournalBytes = 1 << 20
+	defaultJournalBytes = 4 << 20
 )
 
 // Options say where a log is and how it is kept.
@@ -59,7 +59,7 @@ type Options struct {
 	Key           string           // the secret that signs; empty: made at first use and kept in the folder
 	RetentionDays int              // written into the records that the log itself adds
 	SegmentBytes  int64            // size at which the next segment begins; 0: 16 MB
-	JournalBytes  int64            // size at which the journal starts anew; 0: 1 MB
+	JournalBytes  int64            // size at which the journal starts anew; 0: 4 MB
 	Now           func() time.Time // nil: time.Now
 }
 
