@@ -17,8 +17,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// signerName names the signer in checkpoints.
-const signerName = "assay-audit"
+// SignerName is the name with which verifier keys begin; it names the signer in checkpoints.
+const SignerName = "assay-audit"
 
 // shortestKey is how long a secret must be, in bytes.
 const shortestKey = 32
@@ -48,13 +48,13 @@ func newKey(secret string) (*signingKey, error) {
 		return nil, err
 	}
 	private := ed25519.NewKeyFromSeed(seed)
-	public, err := note.NewEd25519VerifierKey(signerName, private.Public().(ed25519.PublicKey))
+	public, err := note.NewEd25519VerifierKey(SignerName, private.Public().(ed25519.PublicKey))
 	if err != nil {
 		return nil, err
 	}
 	const ed25519Algorithm = 1
 	encoded := base64.StdEncoding.EncodeToString(append([]byte{ed25519Algorithm}, seed...))
-	signer, err := note.NewSigner(fmt.Sprintf("PRIVATE+KEY+%s+%s+%s", signerName, keyID(public), encoded))
+	signer, err := note.NewSigner(fmt.Sprintf("PRIVATE+KEY+%s+%s+%s", SignerName, keyID(public), encoded))
 	if err != nil {
 		return nil, err
 	}

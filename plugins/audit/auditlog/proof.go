@@ -28,9 +28,9 @@ var ErrNotThere = errors.New("no such record")
 // Prove makes the proof of a record, named by its auditId or its number. A
 // record that was pruned has a proof by its number.
 func (s *Snapshot) Prove(id string) (*Proof, error) {
-	checkpoint, err := openCheckpoint(s.Checkpoint.Note, s.Verifier)
+	checkpoint, err := s.Head()
 	if err != nil {
-		return nil, altered("the last checkpoint is %v", err)
+		return nil, err
 	}
 	seq, text, err := s.look(id)
 	if err != nil {
@@ -62,6 +62,15 @@ func (s *Snapshot) Prove(id string) (*Proof, error) {
 	}
 	_, err = p.Check(s.Verifier)
 	return p, err
+}
+
+// Head is the last checkpoint, its signature checked with the log's own key.
+func (s *Snapshot) Head() (Checkpoint, error) {
+	checkpoint, err := openCheckpoint(s.Checkpoint.Note, s.Verifier)
+	if err != nil {
+		return checkpoint, altered("the last checkpoint is %v", err)
+	}
+	return checkpoint, nil
 }
 
 // look finds a record by its auditId or number. The text is empty where the

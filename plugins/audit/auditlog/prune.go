@@ -17,20 +17,20 @@ type Removed struct {
 }
 
 // Prune removes the segments of which every record is older than the retention
-// asks for, and records that before. Their hashes stay, so that the log can
+// asks for, and records before that who had it done. Their hashes stay, so that the log can
 // still be verified and what is kept can still be proved.
-func (l *Log) Prune(ctx context.Context) (Removed, error) {
+func (l *Log) Prune(ctx context.Context, by Actor) (Removed, error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	var removed Removed
 	err := l.locked(ctx, func() (err error) {
-		removed, err = l.prune()
+		removed, err = l.prune(by)
 		return err
 	})
 	return removed, err
 }
 
-func (l *Log) prune() (Removed, error) {
+func (l *Log) prune(by Actor) (Removed, error) {
 	if err := l.refresh(); err != nil {
 		return Removed{}, err
 	}
@@ -42,6 +42,8 @@ func (l *Log) prune() (Removed, error) {
 	if removed.Records > 0 {
 		record := l.ownRecord(EventPruned)
 		record.Count, record.Pruned = removed.Records, &Pruned{Before: before}
+		record.Command, record.Actor = "audit prune", &by
+		record.ComplianceFlags.PIIExcluded = by.User == ""
 		if err := l.commit([]Record{record}); err != nil {
 			return Removed{}, err
 		}
