@@ -11,7 +11,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"syscall"
 
 	"github.com/assay-cx/assay/plugins/audit/auditlog"
 	"github.com/assay-cx/assay/plugins/sdk"
@@ -93,7 +95,7 @@ func (p *Plugin) Configure(ctx context.Context, config sdk.Config) (sdk.Configur
 			fmt.Sprintf("retention_days is %d; it must be at least 1.", s.RetentionDays))
 	}
 	if !filepath.IsLocal(s.Path) {
-		return sdk.Configured{}, problem("path", "Invalid path",
+		return sdk.Configured{}, problem("path", "Audit log not writable",
 			fmt.Sprintf("path is %q; it must be a folder in the suite's tree.", s.Path))
 	}
 	p.settings, p.options = s, s.Options(config.Workspace)
@@ -101,6 +103,9 @@ func (p *Plugin) Configure(ctx context.Context, config sdk.Config) (sdk.Configur
 	switch {
 	case errors.Is(err, auditlog.ErrKey):
 		return sdk.Configured{}, problem("key", "Wrong audit key", err.Error()+".")
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR):
+		return sdk.Configured{}, problem("path", "Audit log not writable",
+			fmt.Sprintf("the audit log cannot be kept in %s: %s.", s.Path, auditlog.Explain(err)))
 	case err != nil && s.Mode != modeBestEffort:
 		return sdk.Configured{}, p.failure(err)
 	}

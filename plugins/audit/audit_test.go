@@ -253,19 +253,28 @@ func TestConfigureProblems(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		given     attributes
+		prepare   func(workspace string) error
 		attribute string
 		says      string
 	}{
-		"absolute":  {given: attributes{"path": "/tmp/audit"}, attribute: "path", says: "suite's tree"},
-		"out":       {given: attributes{"path": "../audit"}, attribute: "path", says: "suite's tree"},
-		"empty":     {given: attributes{"path": ""}, attribute: "path", says: "suite's tree"},
-		"retention": {given: attributes{"retention_days": 0}, attribute: "retention_days", says: "at least 1"},
-		"fraction":  {given: attributes{"retention_days": 1.5}, attribute: "retention_days", says: "whole number"},
-		"key":       {given: attributes{"key": "too short"}, attribute: "key", says: "at least 32"},
+		"absolute":      {given: attributes{"path": "/tmp/audit"}, attribute: "path", says: "suite's tree"},
+		"out":           {given: attributes{"path": "../audit"}, attribute: "path", says: "suite's tree"},
+		"empty":         {given: attributes{"path": ""}, attribute: "path", says: "suite's tree"},
+		"retention":     {given: attributes{"retention_days": 0}, attribute: "retention_days", says: "at least 1"},
+		"fraction":      {given: attributes{"retention_days": 1.5}, attribute: "retention_days", says: "whole number"},
+		"file in place": {attribute: "path", given: attributes{"path": "log"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, says: "a file stands where"},
+		"file above":    {attribute: "path", given: attributes{"path": "log/audit"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, says: "a file stands where"},
+		"key":           {given: attributes{"key": "too short"}, attribute: "key", says: "at least 32"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := configure(t, t.TempDir(), test.given)
+			workspace := t.TempDir()
+			if test.prepare != nil {
+				if err := test.prepare(workspace); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := configure(t, workspace, test.given)
 			var wrong *sdk.ConfigError
 			if !errors.As(err, &wrong) || len(wrong.Problems) != 1 || wrong.Problems[0].Attribute != test.attribute {
 				t.Fatalf("error %v, want one problem with %s", err, test.attribute)
@@ -286,10 +295,8 @@ func TestConfigureUnavailable(t *testing.T) {
 		prepare func(workspace string) error
 		says    string
 	}{
-		"no workspace":  {prepare: os.Remove, says: "no such file"},
-		"file in place": {given: attributes{"path": "log"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, says: "a file stands where"},
-		"file above":    {given: attributes{"path": "log/audit"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, says: "a file stands where"},
-		"link out":      {given: attributes{"path": "log"}, prepare: func(w string) error { return os.Symlink(os.TempDir(), filepath.Join(w, "log")) }, says: "suite's tree"},
+		"no workspace": {prepare: os.Remove, says: "no such file"},
+		"link out":     {given: attributes{"path": "log"}, prepare: func(w string) error { return os.Symlink(os.TempDir(), filepath.Join(w, "log")) }, says: "suite's tree"},
 		"lock is a folder": {given: attributes{"path": "log"}, prepare: func(w string) error {
 			return os.MkdirAll(filepath.Join(w, "log", ".lock"), 0o700)
 		}, says: "directory"},

@@ -228,7 +228,7 @@ func TestReadOnly(t *testing.T) {
 		return
 	}
 	t.Parallel()
-	workspace, err := os.MkdirTemp("/tmp", "assay-audit")
+	workspace, err := os.MkdirTemp("/tmp", "assay-audit") //nolint:usetesting // TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
