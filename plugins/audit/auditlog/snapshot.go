@@ -256,12 +256,12 @@ func (s *Snapshot) Records() iter.Seq2[Record, error] {
 
 // storedHashes reads stored hashes, those that a crash kept from being stored
 // too.
-func (s *Snapshot) storedHashes() (io.ReaderAt, error) {
+func (s *Snapshot) storedHashes() (*overlaid, error) {
 	applied := s.appliedSize()
 	if s.hashes == nil && applied > 0 {
 		return nil, altered("the file %s is missing", hashesName)
 	}
-	all := overlaid{over: hashBytes(applied)}
+	all := &overlaid{over: hashBytes(applied)}
 	if s.hashes != nil {
 		all.file = s.hashes
 	}
@@ -286,7 +286,7 @@ type overlaid struct {
 	extra []byte
 }
 
-func (o overlaid) ReadAt(p []byte, offset int64) (int, error) {
+func (o *overlaid) ReadAt(p []byte, offset int64) (int, error) {
 	if offset >= o.over {
 		return bytes.NewReader(o.extra).ReadAt(p, offset-o.over)
 	}

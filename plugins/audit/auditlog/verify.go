@@ -235,7 +235,7 @@ func (v *verification) scan() error {
 			return err
 		}
 	}
-	return v.skipTo(v.last.Size)
+	return errors.Join(v.skipTo(v.last.Size), v.checkLastHashes())
 }
 
 // skipTo takes the stored hashes in place of lines that are not there.
@@ -294,6 +294,28 @@ func (v *verification) scanSegment(segment *segmentFile, end int64) error {
 		}
 	}
 	return v.skipTo(end)
+}
+
+// checkLastHashes holds a piece that a crash left of the last hashes against
+// the journal.
+func (v *verification) checkLastHashes() error {
+	s := v.snapshot
+	applied := hashBytes(s.appliedSize())
+	if s.unapplied == nil || s.hashSize <= applied {
+		return nil
+	}
+	stored, err := s.storedHashes()
+	if err != nil {
+		return nil //nolint:nilerr // its size has told
+	}
+	piece := make([]byte, s.hashSize-applied)
+	if _, err := s.hashes.ReadAt(piece, applied); err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(stored.extra, piece) {
+		v.problem(Altered, hashesName, "it ends with other hashes than those of the %s", journalName)
+	}
+	return nil
 }
 
 // checkOverlay holds a piece that a crash left in a segment against the journal.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -493,5 +494,38 @@ func TestProof(t *testing.T) {
 	}
 	if _, err := s.Prove("nothing"); err == nil {
 		t.Error("a proof of nothing")
+	}
+}
+
+// A log verifies at any moment while writers, of one process and of several
+// logs on the same folder, are at work.
+func TestVerifyWhileWriting(t *testing.T) {
+	t.Parallel()
+	workspace := t.TempDir()
+	logs := []*Log{open(t, workspace, hard), open(t, workspace, hard)}
+	appendSessions(t, logs[0], 0, 1)
+	var running sync.WaitGroup
+	for i, l := range logs {
+		for range 2 {
+			running.Go(func() { appendSessions(t, l, 1000*i, 1000*i+100) })
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		running.Wait()
+	}()
+	for i := 0; ; i++ {
+		report := verify(t, workspace, Trust{})
+		if !report.Intact || !report.Complete || len(report.Notes) > 0 {
+			t.Fatalf("%+v", report)
+		}
+		select {
+		case <-done:
+			assertClean(t, verify(t, workspace, Trust{}), 401)
+			t.Logf("verified %d times", i)
+			return
+		default:
+		}
 	}
 }
