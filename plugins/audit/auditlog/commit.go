@@ -243,6 +243,9 @@ func (l *Log) renewJournal() error {
 			return err
 		}
 	}
+	if err := syncFolder(l.folder); err != nil {
+		return err
+	}
 	f := newFrame(l.tip.segment, l.tip.segmentEnd, nil, 0, l.tip.checkpoint)
 	if err := writeNew(l.folder, journalName, string(f.encode())); err != nil {
 		return err
