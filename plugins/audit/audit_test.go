@@ -197,8 +197,8 @@ func TestModes(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(folder)
-	if err != nil || len(entries) != 6 {
-		t.Errorf("%v, %v: want lines, hashes, journal, lock, two keys and nothing else", entries, err)
+	if err != nil || len(entries) != 7 {
+		t.Errorf("%v, %v: want lines, hashes, journal, two locks, two keys and nothing else", entries, err)
 	}
 }
 

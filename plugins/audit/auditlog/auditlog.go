@@ -34,7 +34,6 @@ import (
 )
 
 const (
-	lockName    = ".lock"
 	journalName = "journal"
 	hashesName  = "hashes"
 	keyName     = "key"
@@ -43,9 +42,6 @@ const (
 	folderMode = 0o700
 	fileMode   = 0o600
 
-	// lockRetry is the wait between two tries for the lock. A writer holds it
-	// for one write and one sync.
-	lockRetry = 200 * time.Microsecond
 	// defaultSegmentBytes is the size at which a segment is full.
 	defaultSegmentBytes = 16 << 20
 	// defaultJournalBytes is the size at which the journal starts anew.
@@ -68,7 +64,7 @@ type Options struct {
 type Log struct {
 	options Options
 	folder  *os.Root
-	lock    *flock.Flock
+	lock    *interlock
 	key     *signingKey
 
 	turn    chan struct{} // held by the writer of this process whose turn it is
@@ -119,9 +115,7 @@ func (l *Log) start(ctx context.Context) error {
 	if err := l.tryWriting(); err != nil {
 		return err
 	}
-	// The lock file exists by now and is no link out of the tree: the library,
-	// which knows no os.Root, opens it and creates nothing.
-	l.lock = flock.New(filepath.Join(l.options.Workspace, l.options.Path, lockName), flock.SetFlag(os.O_RDWR))
+	l.lock = newInterlock(filepath.Join(l.options.Workspace, l.options.Path), os.O_RDWR)
 	return l.locked(ctx, func() (err error) {
 		if l.key, err = takeKey(l.folder, l.options.Key); err != nil {
 			return err
@@ -132,11 +126,7 @@ func (l *Log) start(ctx context.Context) error {
 
 // tryWriting sees that files can be made and written in the folder.
 func (l *Log) tryWriting() error {
-	lock, err := l.folder.OpenFile(lockName, os.O_RDWR|os.O_CREATE, fileMode)
-	if err != nil {
-		return err
-	}
-	if err := lock.Close(); err != nil {
+	if err := makeLocks(l.folder); err != nil {
 		return err
 	}
 	probe := fmt.Sprintf(".probe-%d", os.Getpid())
@@ -155,14 +145,14 @@ func ignoreMissing(err error) error {
 
 // locked does something while no other process writes.
 func (l *Log) locked(ctx context.Context, do func() error) error {
-	if _, err := l.lock.TryLockContext(ctx, lockRetry); err != nil {
+	if err := l.lock.take(ctx, (*flock.Flock).TryLockContext); err != nil {
 		return err
 	}
-	return errors.Join(do(), l.lock.Unlock())
+	return errors.Join(do(), l.lock.lock.Unlock())
 }
 
 // Close gives the folder back. What was appended is on disk already.
-func (l *Log) Close() error { return errors.Join(l.lock.Close(), l.folder.Close()) }
+func (l *Log) Close() error { return errors.Join(l.lock.close(), l.folder.Close()) }
 
 // AlteredError says that the log is not what its writers left: they do not
 // write on.

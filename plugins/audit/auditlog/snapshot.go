@@ -73,15 +73,17 @@ func OpenSnapshot(ctx context.Context, dir string) (*Snapshot, error) {
 // cannot be had for lack of rights, such as one on a read-only disk, is read
 // all the same.
 func lockToRead(ctx context.Context, folder *os.Root, dir string) (release func() error, err error) {
-	if info, err := folder.Lstat(lockName); err != nil || !info.Mode().IsRegular() {
-		return func() error { return nil }, ignoreMissing(err)
+	for _, name := range []string{queueName, lockName} {
+		if info, err := folder.Lstat(name); err != nil || !info.Mode().IsRegular() {
+			return func() error { return nil }, ignoreMissing(err)
+		}
 	}
-	lock := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY))
-	_, err = lock.TryRLockContext(ctx, lockRetry)
+	lock := newInterlock(dir, os.O_RDONLY)
+	err = lock.take(ctx, (*flock.Flock).TryRLockContext)
 	if errors.Is(err, fs.ErrPermission) {
-		return func() error { return nil }, nil
+		return lock.close, nil
 	}
-	return lock.Close, err
+	return lock.close, err
 }
 
 // Close lets the files go.
