@@ -18,14 +18,17 @@ type tip struct {
 	segmentEnd int64
 	checkpoint string
 
-	header   []byte // of the journal's last frame; nil: the journal was not read yet
-	start    int64  // of that frame
-	end      int64  // of it, and of the journal
+	seal     []byte // the end of the journal's last frame, with the checkpoint; nil: the journal is to be read anew
+	end      int64  // of that frame, and of the journal
 	base     string // the segment of the journal's first frame
 	leftOver []byte // what follows the end in the journal
 
 	restored *Restored // what was copied out of the journal again and is not recorded yet
 }
+
+// sealBytes is how much of a frame tells it from all others: its checkpoint is
+// in there.
+const sealBytes = 512
 
 // pending is a write on its way: what it changes, and the tip after it.
 type pending struct {
@@ -98,9 +101,9 @@ func (l *Log) prepare(records []Record) (*pending, error) {
 
 // adopt makes a frame the last one.
 func (t *tip) adopt(f *frame) {
-	t.segment, t.segmentEnd = f.Segment, f.Offset+f.Bytes
+	t.segment, t.segmentEnd = f.Segment, f.segmentEnd()
 	t.checkpoint = f.Checkpoint
-	t.header, t.start, t.end = f.header(), f.start, f.end()
+	t.seal, t.end = f.text[max(0, len(f.text)-sealBytes):], f.end()
 	if f.start == 0 {
 		t.base = f.Segment
 	}
@@ -153,7 +156,7 @@ func (l *Log) writeJournal(p *pending) (err error) {
 	if err := cut(file, p.frame.start); err != nil {
 		return err
 	}
-	if _, err := file.WriteAt(p.frame.encode(), p.frame.start); err != nil {
+	if _, err := file.WriteAt(p.frame.text, p.frame.start); err != nil {
 		return err
 	}
 	if err := file.Sync(); err != nil {
@@ -177,7 +180,7 @@ func cut(file *os.File, size int64) error {
 // apply copies a frame to its segment, then its hashes to theirs. size is the
 // log's before the frame.
 func (l *Log) apply(f *frame, hashes []byte, size int64) error {
-	return errors.Join(l.writeAt(f.Segment, f.lines, f.Offset), l.writeAt(hashesName, hashes, hashBytes(size)))
+	return errors.Join(l.writeAt(f.Segment, f.Lines, f.Offset), l.writeAt(hashesName, hashes, hashBytes(size)))
 }
 
 // writeAt makes content the end of a file, from offset on.
@@ -247,7 +250,7 @@ func (l *Log) renewJournal() error {
 		return err
 	}
 	f := newFrame(l.tip.segment, l.tip.segmentEnd, nil, 0, l.tip.checkpoint)
-	if err := writeNew(l.folder, journalName, string(f.encode())); err != nil {
+	if err := writeNew(l.folder, journalName, string(f.text)); err != nil {
 		return err
 	}
 	l.tip.adopt(&f)

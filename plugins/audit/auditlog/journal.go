@@ -7,24 +7,24 @@ import (
 	"encoding/json"
 )
 
-// frame is one write in the journal: a line of JSON, then the records' lines.
+// frame is one write in the journal: a line of JSON. The records' lines are
+// encoded in it, so that a search through the folder finds each record once.
 type frame struct {
-	Segment    string `json:"segment"`    // where the lines go
-	Offset     int64  `json:"offset"`     // from which byte on
-	Bytes      int64  `json:"bytes"`      // length of the lines
-	Records    int64  `json:"records"`    // number of the lines
+	Segment    string `json:"segment"` // where the lines go
+	Offset     int64  `json:"offset"`  // from which byte on
+	Records    int64  `json:"records"` // number of the lines
+	Lines      []byte `json:"lines"`
 	Sum        string `json:"sum"`        // of the lines, so that a torn write can be told
 	Checkpoint string `json:"checkpoint"` // signed, of the log with the lines
 
-	start int64 // where the frame begins in the journal
-	lines []byte
+	start int64  // where the frame begins in the journal
+	text  []byte // as it stands there
 }
 
 func newFrame(segment string, offset int64, lines []byte, records int64, checkpoint string) frame {
-	return frame{
-		Segment: segment, Offset: offset, Bytes: int64(len(lines)), Records: records,
-		Sum: lineSum(lines), Checkpoint: checkpoint, lines: lines,
-	}
+	f := frame{Segment: segment, Offset: offset, Records: records, Lines: lines, Sum: lineSum(lines), Checkpoint: checkpoint}
+	f.text = f.encode()
+	return f
 }
 
 func lineSum(lines []byte) string {
@@ -32,8 +32,7 @@ func lineSum(lines []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// header is the frame's first line.
-func (f *frame) header() []byte {
+func (f *frame) encode() []byte {
 	encoded, err := json.Marshal(f)
 	if err != nil {
 		panic(err) // strings and numbers always encode
@@ -41,10 +40,11 @@ func (f *frame) header() []byte {
 	return append(encoded, '\n')
 }
 
-func (f *frame) encode() []byte { return append(f.header(), f.lines...) }
-
 // end is where the frame ends in the journal.
-func (f *frame) end() int64 { return f.start + int64(len(f.header())) + f.Bytes }
+func (f *frame) end() int64 { return f.start + int64(len(f.text)) }
+
+// segmentEnd is where its lines end in their segment.
+func (f *frame) segmentEnd() int64 { return f.Offset + int64(len(f.Lines)) }
 
 // parseFrames reads whole frames off the beginning of data, which stands at
 // start in the journal, and answers how many bytes they take. What follows was
@@ -56,7 +56,7 @@ func parseFrames(data []byte, start int64) (frames []frame, length int64) {
 			return frames, length
 		}
 		f.start = start + length
-		length += f.end() - f.start
+		length += int64(len(f.text))
 		frames = append(frames, f)
 	}
 }
@@ -66,14 +66,9 @@ func parseFrame(data []byte) (f frame, ok bool) {
 	if newline < 0 || json.Unmarshal(data[:newline], &f) != nil {
 		return frame{}, false
 	}
-	rest := data[newline+1:]
-	if f.Bytes < 0 || f.Bytes > int64(len(rest)) || f.Offset < 0 {
-		return frame{}, false
-	}
-	f.lines = rest[:f.Bytes]
+	f.text = data[:newline+1]
 	_, _, named := parseSegmentName(f.Segment)
-	whole := f.Bytes == 0 || f.lines[f.Bytes-1] == '\n'
-	return f, named && whole && lineSum(f.lines) == f.Sum &&
-		int64(bytes.Count(f.lines, []byte("\n"))) == f.Records &&
-		bytes.Equal(f.header(), data[:newline+1])
+	whole := len(f.Lines) == 0 || f.Lines[len(f.Lines)-1] == '\n'
+	return f, named && whole && f.Offset >= 0 && lineSum(f.Lines) == f.Sum &&
+		int64(bytes.Count(f.Lines, []byte("\n"))) == f.Records && bytes.Equal(f.encode(), f.text)
 }

@@ -19,7 +19,7 @@ import (
 func (l *Log) refresh() error {
 	err := l.findTip()
 	if err != nil {
-		l.tip.header = nil // read everything the next time
+		l.tip.seal = nil // read everything the next time
 	}
 	return err
 }
@@ -33,9 +33,9 @@ func (l *Log) findTip() error {
 		if err := l.moveTip(frames); err != nil {
 			return err
 		}
-	case l.tip.header == nil && l.tip.origin != "":
+	case l.tip.seal == nil && l.tip.origin != "":
 		return altered("the file %s holds no checkpoint any more", journalName)
-	case l.tip.header == nil:
+	case l.tip.seal == nil:
 		return l.checkNew()
 	}
 	return l.checkTail(len(frames) > 0)
@@ -46,19 +46,19 @@ func (l *Log) findTip() error {
 func (l *Log) readJournal() ([]frame, error) {
 	file, err := l.folder.Open(journalName)
 	if errors.Is(err, fs.ErrNotExist) {
-		l.tip.header = nil
+		l.tip.seal = nil
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	header := make([]byte, len(l.tip.header))
-	if _, err := file.ReadAt(header, l.tip.start); err != nil || !bytes.Equal(header, l.tip.header) {
-		l.tip.header = nil
+	seal := make([]byte, len(l.tip.seal))
+	if _, err := file.ReadAt(seal, l.tip.end-int64(len(seal))); err != nil || !bytes.Equal(seal, l.tip.seal) {
+		l.tip.seal = nil
 	}
 	from := int64(0)
-	if l.tip.header != nil {
+	if l.tip.seal != nil {
 		from = l.tip.end
 	}
 	data, err := io.ReadAll(io.NewSectionReader(file, from, 1<<62))
@@ -208,7 +208,7 @@ func (l *Log) replayFrame(f *frame, tree *frontier, restored *Restored) error {
 	}
 	before := tree.size
 	var stored []tlog.Hash
-	for line := range bytes.Lines(f.lines) {
+	for line := range bytes.Lines(f.Lines) {
 		stored = tree.push(tlog.RecordHash(bytes.TrimSuffix(line, []byte("\n"))), stored)
 	}
 	if checkpoint.Size != tree.size || checkpoint.Root != tree.root() {
@@ -223,7 +223,7 @@ func (l *Log) replayFrame(f *frame, tree *frontier, restored *Restored) error {
 			restored.From = before
 		}
 		restored.Count = tree.size - restored.From
-		if err := l.writeAt(f.Segment, f.lines, f.Offset); err != nil {
+		if err := l.writeAt(f.Segment, f.Lines, f.Offset); err != nil {
 			return err
 		}
 	}
@@ -232,14 +232,14 @@ func (l *Log) replayFrame(f *frame, tree *frontier, restored *Restored) error {
 
 // missing reports whether a segment lacks a frame's lines or the end of them.
 func (l *Log) missing(f *frame) (bool, error) {
-	content, err := l.readFrom(f.Segment, f.Offset, f.Bytes)
+	content, err := l.readFrom(f.Segment, f.Offset, int64(len(f.Lines)))
 	if err != nil {
 		return false, err
 	}
-	if !bytes.HasPrefix(f.lines, content) {
+	if !bytes.HasPrefix(f.Lines, content) {
 		return false, altered("%s holds other records than those that were signed", f.Segment)
 	}
-	return len(content) < len(f.lines), nil
+	return len(content) < len(f.Lines), nil
 }
 
 // readFrom reads at most length bytes of a file that has at least offset.

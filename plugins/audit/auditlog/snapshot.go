@@ -175,7 +175,7 @@ func (s *Snapshot) findUnapplied() {
 		if s.segments[at].overlay == nil {
 			s.segments[at].size = f.Offset
 		}
-		s.segments[at].overlay = append(s.segments[at].overlay, f.lines...)
+		s.segments[at].overlay = append(s.segments[at].overlay, f.Lines...)
 	}
 	slices.SortFunc(s.segments, func(a, b segmentFile) int { return cmp.Compare(a.first, b.first) })
 }
@@ -273,7 +273,7 @@ func (s *Snapshot) storedHashes() (*overlaid, error) {
 	}
 	var stored []tlog.Hash
 	for _, f := range s.unapplied {
-		for text := range bytes.Lines(f.lines) {
+		for text := range bytes.Lines(f.Lines) {
 			stored = tree.push(tlog.RecordHash(bytes.TrimSuffix(text, []byte("\n"))), stored)
 		}
 	}

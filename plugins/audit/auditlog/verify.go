@@ -154,7 +154,7 @@ func (v *verification) checkSeals() bool {
 		v.roots[c.Size] = c.Root
 		v.ends[c.Size] = &s.frames[i]
 		v.last = c
-		for text := range bytes.Lines(s.frames[i].lines) {
+		for text := range bytes.Lines(s.frames[i].Lines) {
 			v.copies = append(v.copies, text)
 		}
 	}
@@ -388,7 +388,7 @@ func (v *verification) checkCopy(l *line) {
 		v.atLine(Altered, l, "the %s holds another text of record %d", journalName, l.seq)
 	}
 	f := v.ends[l.seq+1]
-	if f != nil && (f.Segment != l.segment.name || f.Offset+f.Bytes != l.end) {
+	if f != nil && (f.Segment != l.segment.name || f.segmentEnd() != l.end) {
 		v.atLine(Altered, l, "the %s says that record %d ends elsewhere", journalName, l.seq)
 	}
 }

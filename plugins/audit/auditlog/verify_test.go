@@ -280,8 +280,8 @@ var mutations = []struct {
 	{"the journal's copy edited", func(f folder, _ string) {
 		frames, _ := parseFrames(f.read(journalName), 0)
 		last := &frames[len(frames)-1]
-		last.lines = bytes.Replace(last.lines, []byte(`"pass"`), []byte(`"fail"`), 1)
-		last.Sum = lineSum(last.lines)
+		last.Lines = bytes.Replace(last.Lines, []byte(`"pass"`), []byte(`"fail"`), 1)
+		last.Sum = lineSum(last.Lines)
 		f.write(journalName, append(f.read(journalName)[:last.start], last.encode()...))
 	}, Altered, 43, "another text"},
 	{"hashes removed", func(f folder, _ string) { f.remove(hashesName) }, Altered, -1, "cut short"},
