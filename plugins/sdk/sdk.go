@@ -129,6 +129,26 @@ func (c Config) Decode(v any) error { return json.Unmarshal(c.Attributes, v) }
 type Configured struct {
 	// Poll is how to poll a target's sessions; nil for the host's defaults.
 	Poll *PollPolicy
+	// Sink is how a sink wants its events; nil for all of them.
+	Sink *SinkPolicy
+}
+
+// SinkPolicy is what a sink's settings ask of the host. The zero value asks
+// for nothing.
+type SinkPolicy struct {
+	// BestEffort makes the failures of a required sink warnings.
+	BestEffort bool
+	// Announced has a required sink hold EventSubmitting before the first byte
+	// of a submission is sent.
+	Announced bool
+	// Types are the event types that a queued sink wants; none for all of them.
+	Types []EventType
+	// Verdicts (pass, fail, error) are those whose events a queued sink wants;
+	// none for all of them.
+	Verdicts []string
+	// IncludeInput says that somebody opted in to a queued sink's getting
+	// inputs. The host masks sensitive paths in them, and has it audited.
+	IncludeInput bool
 }
 
 // PollPolicy bounds the polling of one session.
