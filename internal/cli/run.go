@@ -256,7 +256,7 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 	for _, s := range e.suites {
 		e.override(s.plan)
 		came := s.run(ctx, stop, surroundings{
-			runID: run.RunID, seed: e.seed, redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
+			runID: run.RunID, seed: e.seed, actor: e.process.actor(), redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
 			partial: len(e.tags) > 0 || e.only != "",
 		})
 		merge(&run, s.plan.Suite, came)

@@ -217,6 +217,11 @@ func (f *Fanout) Note(ctx context.Context, events ...sdk.Event) error {
 	return f.record(ctx, f.required, events, false)
 }
 
+// WantsInput reports whether a queued sink was opted in to getting inputs.
+func (f *Fanout) WantsInput() bool {
+	return slices.ContainsFunc(f.couriers, func(c *courier) bool { return c.sink.Policy.IncludeInput })
+}
+
 func (f *Fanout) enqueue(ctx context.Context, events []Outgoing) error {
 	var letters []*letter
 	var mine []bool

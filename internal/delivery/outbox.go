@@ -306,21 +306,37 @@ func (o *Outbox) isDisabled(ctx context.Context, sink, fingerprint string) (disa
 	return disabled, explain(err)
 }
 
+// OutboxError is a fault of the outbox itself: its file, its disk, its lock.
+type OutboxError struct {
+	remedy string
+	err    error
+}
+
+func (e *OutboxError) Error() string {
+	text := fmt.Sprintf("the outbox %s/%s: %v", stateFolder, fileName, e.err)
+	if e.remedy != "" {
+		text += "; " + e.remedy
+	}
+	return text
+}
+
+// Unwrap gives the cause.
+func (e *OutboxError) Unwrap() error { return e.err }
+
 // explain says of an error of the database what to do about it.
 func explain(err error) error {
-	if err == nil {
-		return nil
-	}
-	name := filepath.Join(stateFolder, fileName)
+	var known *OutboxError
 	var failure *sqlite.Error
-	if errors.As(err, &failure) {
-		return fmt.Errorf("the outbox %s: %w; %s", name, err, remedy(failure.Code()&0xff))
-	}
 	var path *fs.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("the outbox %s cannot be opened: %w; let the user who runs assay write there", name, path.Err)
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.As(err, &failure):
+		return &OutboxError{remedy(failure.Code() & 0xff), err}
+	case errors.As(err, &path):
+		return &OutboxError{"let the user who runs assay write there, and no link lead out of the suite", path.Err}
 	}
-	return fmt.Errorf("the outbox %s: %w", name, err)
+	return &OutboxError{"", err}
 }
 
 func remedy(code int) string {

@@ -142,9 +142,9 @@ func newBench(ctx context.Context, p *platform, vectors int) *bench {
 	b.Runner = &Runner{
 		Plan: suite, RunID: "run-1",
 		Targets: map[string]*Target{"cxone": {Operations: p, Stack: stack, Poll: DefaultPoll}},
-		Delivery: delivery.New(ctx, []delivery.Sink{{
+		Delivery: delivery.New(ctx, delivery.Options{Sinks: []delivery.Sink{{
 			Name: "audit", Traits: sdk.SinkTraits{Required: true, Batch: 8}, Deliver: b.sink.deliver, Stack: invoke.New("audit", invoke.Policy{}, 1),
-		}}),
+		}}}),
 		Redactor: &redact.Redactor{},
 		Listener: b.listener,
 	}
@@ -154,7 +154,7 @@ func newBench(ctx context.Context, p *platform, vectors int) *bench {
 func (b *bench) run(t *testing.T) Outcome {
 	t.Helper()
 	outcome := b.Run(t.Context(), nil)
-	if _, err := b.Delivery.Close(t.Context()); err != nil {
+	if _, _, err := b.Delivery.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 	return outcome
@@ -465,7 +465,7 @@ func TestAnAuditThatCannotBeWrittenErrsAndStops(t *testing.T) {
 		b := newBench(t.Context(), &platform{}, 100)
 		b.sink.err = &sdk.Error{Kind: sdk.Unavailable, Message: "no space left on device"}
 		outcome := b.Run(t.Context(), nil)
-		_, _ = b.Delivery.Close(t.Context())
+		_, _, _ = b.Delivery.Close(t.Context())
 		if outcome.Status != result.Errored || outcome.Summary.Passed != 0 || outcome.Summary.Skipped == 0 {
 			t.Errorf("outcome %+v", outcome)
 		}
@@ -498,7 +498,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 			}
 		}
 		outcome := b.Run(t.Context(), stop)
-		_, _ = b.Delivery.Close(t.Context())
+		_, _, _ = b.Delivery.Close(t.Context())
 		s := outcome.Summary
 		if s.Total != 50 || s.Passed != b.listener.started || s.Errored != 0 || s.Skipped != 50-b.listener.started {
 			t.Errorf("summary %+v with %d started", s, b.listener.started)
@@ -513,7 +513,7 @@ func TestCancelEndsAtOnce(t *testing.T) {
 		started := time.Now()
 		time.AfterFunc(time.Second, cancel)
 		outcome := b.Run(ctx, nil)
-		_, _ = b.Delivery.Close(ctx)
+		_, _, _ = b.Delivery.Close(ctx)
 		if took := time.Since(started); took > time.Second || outcome.Summary.Errored != 4 || outcome.Summary.Skipped != 6 {
 			t.Errorf("took %s, summary %+v", took, outcome.Summary)
 		}
@@ -703,11 +703,11 @@ func TestOnEventDropsAndRedactsForQueuedSinksOnly(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t.Context(), &platform{}, 1)
 				queued := &sink{}
-				_, _ = b.Delivery.Close(t.Context())
-				b.Delivery = delivery.New(t.Context(), []delivery.Sink{
+				_, _, _ = b.Delivery.Close(t.Context())
+				b.Delivery = delivery.New(t.Context(), delivery.Options{Dir: t.TempDir(), Sinks: []delivery.Sink{
 					{Name: "audit", Deliver: b.sink.deliver, Stack: invoke.New("audit", invoke.Policy{}, 1)},
 					{Name: "webhook", Traits: sdk.SinkTraits{Queued: true}, Deliver: queued.deliver, Stack: invoke.New("webhook", invoke.Policy{}, 1)},
-				})
+				}})
 				scripts(b, map[string]string{"on_event": test.answer})
 				b.run(t)
 				if len(b.sink.events) != 1 || b.sink.events[0].Vector != "v0" || len(queued.events) != test.queued {
