@@ -39,7 +39,8 @@ type suite struct {
 	processes map[string]*pluginhost.Process
 	clients   map[string]*sdk.Client
 	policies  map[string]sdk.PollPolicy // of targets
-	sinking   map[string]sdk.SinkPolicy // of sinks
+	sinking   map[string]sdk.SinkPolicy // of queued sinks
+	lenient   map[string]bool           // required sinks that may fail
 	stacks    map[string]*invoke.Stack
 }
 
@@ -129,7 +130,7 @@ func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, er
 func (s *suite) configurePlugins(ctx context.Context, plugins []*plan.Plugin, localHosts []string) (hcl.Diagnostics, error) {
 	s.clients = make(map[string]*sdk.Client, len(plugins))
 	s.policies = map[string]sdk.PollPolicy{}
-	s.sinking = map[string]sdk.SinkPolicy{}
+	s.sinking, s.lenient = map[string]sdk.SinkPolicy{}, map[string]bool{}
 	answers := make([]sdk.Configured, len(plugins))
 	clients := make([]*sdk.Client, len(plugins))
 	problems := make([]hcl.Diagnostics, len(plugins))
@@ -161,6 +162,7 @@ func (s *suite) configurePlugins(ctx context.Context, plugins []*plan.Plugin, lo
 	for i, p := range plugins {
 		s.clients[p.Name] = clients[i]
 		s.policies[p.Name] = pollPolicy(answers[i].Poll)
+		s.lenient[p.Name] = answers[i].BestEffort
 		if policy := answers[i].Sink; policy != nil {
 			s.sinking[p.Name] = *policy
 		}

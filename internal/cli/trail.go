@@ -39,7 +39,7 @@ func (s *suite) sinks() []delivery.Sink {
 	for _, p := range s.plan.Plugins {
 		if p.Is(sdk.KindSink) {
 			sinks = append(sinks, delivery.Sink{
-				Name: p.Name, Traits: *p.Description.Sink, Policy: s.sinking[p.Name],
+				Name: p.Name, Traits: *p.Description.Sink, Policy: s.sinking[p.Name], BestEffort: s.lenient[p.Name],
 				Deliver: s.clients[p.Name].Deliver, Stack: s.stacks[p.Name],
 				Retry: p.Policy, Fingerprint: fingerprint(p),
 			})

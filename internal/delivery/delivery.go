@@ -23,11 +23,13 @@ import (
 
 // Sink is one sink plugin of a run.
 type Sink struct {
-	Name    string
-	Traits  sdk.SinkTraits
-	Policy  sdk.SinkPolicy
-	Deliver func(ctx context.Context, events []sdk.Event) error
-	Stack   *invoke.Stack
+	Name   string
+	Traits sdk.SinkTraits
+	Policy sdk.SinkPolicy // of a queued sink
+	// BestEffort makes the failures of a required sink warnings.
+	BestEffort bool
+	Deliver    func(ctx context.Context, events []sdk.Event) error
+	Stack      *invoke.Stack
 	// Retry is the block's own: for a queued sink it changes the schedule.
 	Retry invoke.Policy
 	// Fingerprint changes with the settings: a sink that was disabled is tried
@@ -59,7 +61,7 @@ const (
 // for concurrent use.
 type Fanout struct {
 	required  []Sink
-	announced []Sink // those of them that hold what is about to be submitted
+	announced []Sink // those of them that must hold what is about to be submitted
 	couriers  []*courier
 
 	announcements chan announcement
@@ -98,7 +100,7 @@ func New(ctx context.Context, options Options) *Fanout {
 			continue
 		}
 		f.required = append(f.required, sink)
-		if sink.Policy.Announced {
+		if !sink.BestEffort {
 			f.announced = append(f.announced, sink)
 		}
 	}
@@ -264,7 +266,7 @@ func (f *Fanout) record(ctx context.Context, sinks []Sink, events []sdk.Event, c
 			}
 			switch {
 			case err == nil:
-			case sink.Policy.BestEffort:
+			case sink.BestEffort:
 				f.warn("Audit record could not be written", fmt.Sprintf("plugin %q: %v. The run goes on, because its mode says so.", sink.Name, err))
 			default:
 				return fmt.Errorf("plugin %q: %w", sink.Name, err)

@@ -411,7 +411,7 @@ func TestAnnouncementsShareABatchAndAreThereWhenTheyReturn(t *testing.T) {
 			return nil
 		}}
 		sink := audit(a)
-		sink.Traits.Batch, sink.Policy.Announced = 64, true
+		sink.Traits.Batch = 64
 		f := open(t, sink)
 		var wait sync.WaitGroup
 		for i := range 64 {
@@ -436,7 +436,7 @@ func TestAnnouncementsShareABatchAndAreThereWhenTheyReturn(t *testing.T) {
 func TestBestEffortIsAWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := audit(&receiver{fail: down})
-		sink.Policy.BestEffort = true
+		sink.BestEffort = true
 		w := &receiver{}
 		f := open(t, sink, webhook(w))
 		record(t, f, 3)

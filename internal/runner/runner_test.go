@@ -106,18 +106,26 @@ func (l *listener) Finished(v result.Vector) { l.vectors = append(l.vectors, v) 
 
 // sink keeps events, or fails.
 type sink struct {
-	mu     sync.Mutex
-	events []sdk.Event
-	err    error
+	mu        sync.Mutex
+	events    []sdk.Event // but for those told before a submission
+	announced []sdk.Event
+	err       error
 }
 
 func (s *sink) deliver(_ context.Context, events []sdk.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
-		s.events = append(s.events, events...)
+	if s.err != nil {
+		return s.err
 	}
-	return s.err
+	for _, e := range events {
+		if e.Type == sdk.EventSubmitting {
+			s.announced = append(s.announced, e)
+		} else {
+			s.events = append(s.events, e)
+		}
+	}
+	return nil
 }
 
 // bench is a runner over a platform, with what it told.
@@ -690,6 +698,55 @@ func TestAfterVectorAddsChecks(t *testing.T) {
 		}
 		if b.sink.events[0].Verdict != "fail" {
 			t.Errorf("the event tells %q", b.sink.events[0].Verdict)
+		}
+	})
+}
+
+func TestASubmissionIsRecordedBeforeItIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := newBench(t.Context(), p, 1)
+		p.onSubmit = func(int) (sdk.SubmitResult, error) {
+			if len(b.sink.announced) != 1 {
+				t.Error("submitted before it was recorded")
+			}
+			return sdk.SubmitResult{SessionID: "s-1"}, nil
+		}
+		b.run(t)
+		before, after := b.sink.announced[0], b.sink.events[0]
+		if before.SubmissionID == "" || before.SubmissionID != after.SubmissionID || before.InputHash != after.InputHash ||
+			before.ID == after.ID || before.ActionID != "id-1" || before.Input != nil {
+			t.Errorf("before %+v, after %+v", before, after)
+		}
+	})
+}
+
+func TestNothingIsSubmittedThatCannotBeRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := newBench(t.Context(), p, 1)
+		b.sink.err = &sdk.Error{Kind: sdk.Unavailable, Message: "disk full"}
+		outcome := b.run(t)
+		v := b.listener.vectors[0]
+		if len(p.submits) != 0 || outcome.Status != result.Errored || v.Error.Summary != auditLost || !strings.Contains(v.Error.Detail, "disk full") {
+			t.Errorf("%d submits, status %s, vector %+v", len(p.submits), outcome.Status, v.Error)
+		}
+	})
+}
+
+func TestInputIsMaskedForThoseWhoOptedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{}, 1)
+		b.Plan.Vectors[0].Action.Sensitive = []string{"pin"}
+		queued := &sink{}
+		_, _, _ = b.Delivery.Close(t.Context())
+		b.Delivery = delivery.New(t.Context(), delivery.Options{Dir: t.TempDir(), Sinks: []delivery.Sink{{
+			Name: "webhook", Traits: sdk.SinkTraits{Queued: true}, Policy: sdk.SinkPolicy{IncludeInput: true},
+			Deliver: queued.deliver, Stack: invoke.New("webhook", invoke.Policy{}, 1),
+		}}})
+		b.run(t)
+		if got := string(queued.events[0].Input); got != `{"a":2,"b":1,"pin":"(sensitive)"}` {
+			t.Errorf("input %s", got)
 		}
 	})
 }

@@ -76,7 +76,7 @@ func (s *settler) settle(ctx context.Context, batch []attempt) {
 	var failure *result.Error
 	if len(events) > 0 {
 		if err := s.runner.Delivery.Record(ctx, events); err != nil {
-			failure = &result.Error{Summary: SummaryOf(err), Detail: s.runner.Redactor.With(nil).String(err.Error())}
+			failure = &result.Error{Summary: SummaryOf(err), Detail: s.runner.Redactor.With(nil).Text(err.Error())}
 			s.outcome.Errors = appendOnce(s.outcome.Errors, *failure)
 			s.halt()
 		}

@@ -382,8 +382,10 @@ type ConfigureResponse struct {
 	Problems []*Problem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
 	// How the host should poll a target's sessions; absent for the host's defaults.
 	Poll *PollPolicy `protobuf:"bytes,2,opt,name=poll,proto3" json:"poll,omitempty"`
-	// How a sink wants its events; absent for all of them.
-	Sink          *SinkPolicy `protobuf:"bytes,3,opt,name=sink,proto3" json:"sink,omitempty"`
+	// A required sink that may fail: the host warns, and the run does not err.
+	BestEffort bool `protobuf:"varint,3,opt,name=best_effort,json=bestEffort,proto3" json:"best_effort,omitempty"`
+	// Which events a queued sink wants; absent for all of them.
+	Sink          *SinkPolicy `protobuf:"bytes,4,opt,name=sink,proto3" json:"sink,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +434,13 @@ func (x *ConfigureResponse) GetPoll() *PollPolicy {
 	return nil
 }
 
+func (x *ConfigureResponse) GetBestEffort() bool {
+	if x != nil {
+		return x.BestEffort
+	}
+	return false
+}
+
 func (x *ConfigureResponse) GetSink() *SinkPolicy {
 	if x != nil {
 		return x.Sink
@@ -439,18 +448,15 @@ func (x *ConfigureResponse) GetSink() *SinkPolicy {
 	return nil
 }
 
+// What a queued sink's settings ask of the host.
 type SinkPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A required sink whose failures are warnings.
-	BestEffort bool `protobuf:"varint,1,opt,name=best_effort,json=bestEffort,proto3" json:"best_effort,omitempty"`
-	// A required sink that holds what is about to be submitted, before it is.
-	Announced bool `protobuf:"varint,2,opt,name=announced,proto3" json:"announced,omitempty"`
-	// The event types that a queued sink wants; none for all of them.
-	Types []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
-	// The verdicts (pass, fail, error) whose events a queued sink wants; none for all of them.
-	Verdicts []string `protobuf:"bytes,4,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
-	// A queued sink that somebody opted in to get inputs, masked.
-	IncludeInput  bool `protobuf:"varint,5,opt,name=include_input,json=includeInput,proto3" json:"include_input,omitempty"`
+	// The event types that it wants; none for all of them.
+	Types []string `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
+	// The verdicts (pass, fail, error) whose events it wants; none for all of them.
+	Verdicts []string `protobuf:"bytes,2,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	// Somebody opted in to its getting inputs, masked.
+	IncludeInput  bool `protobuf:"varint,3,opt,name=include_input,json=includeInput,proto3" json:"include_input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -483,20 +489,6 @@ func (x *SinkPolicy) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SinkPolicy.ProtoReflect.Descriptor instead.
 func (*SinkPolicy) Descriptor() ([]byte, []int) {
 	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *SinkPolicy) GetBestEffort() bool {
-	if x != nil {
-		return x.BestEffort
-	}
-	return false
-}
-
-func (x *SinkPolicy) GetAnnounced() bool {
-	if x != nil {
-		return x.Announced
-	}
-	return false
 }
 
 func (x *SinkPolicy) GetTypes() []string {
@@ -1611,19 +1603,18 @@ const file_plugins_pluginv1_plugin_proto_rawDesc = "" +
 	"\aProblem\x12\x1c\n" +
 	"\tattribute\x18\x01 \x01(\tR\tattribute\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xab\x01\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xcc\x01\n" +
 	"\x11ConfigureResponse\x124\n" +
 	"\bproblems\x18\x01 \x03(\v2\x18.assay.plugin.v1.ProblemR\bproblems\x12/\n" +
-	"\x04poll\x18\x02 \x01(\v2\x1b.assay.plugin.v1.PollPolicyR\x04poll\x12/\n" +
-	"\x04sink\x18\x03 \x01(\v2\x1b.assay.plugin.v1.SinkPolicyR\x04sink\"\xa2\x01\n" +
+	"\x04poll\x18\x02 \x01(\v2\x1b.assay.plugin.v1.PollPolicyR\x04poll\x12\x1f\n" +
+	"\vbest_effort\x18\x03 \x01(\bR\n" +
+	"bestEffort\x12/\n" +
+	"\x04sink\x18\x04 \x01(\v2\x1b.assay.plugin.v1.SinkPolicyR\x04sink\"c\n" +
 	"\n" +
-	"SinkPolicy\x12\x1f\n" +
-	"\vbest_effort\x18\x01 \x01(\bR\n" +
-	"bestEffort\x12\x1c\n" +
-	"\tannounced\x18\x02 \x01(\bR\tannounced\x12\x14\n" +
-	"\x05types\x18\x03 \x03(\tR\x05types\x12\x1a\n" +
-	"\bverdicts\x18\x04 \x03(\tR\bverdicts\x12#\n" +
-	"\rinclude_input\x18\x05 \x01(\bR\fincludeInput\"}\n" +
+	"SinkPolicy\x12\x14\n" +
+	"\x05types\x18\x01 \x03(\tR\x05types\x12\x1a\n" +
+	"\bverdicts\x18\x02 \x03(\tR\bverdicts\x12#\n" +
+	"\rinclude_input\x18\x03 \x01(\bR\fincludeInput\"}\n" +
 	"\n" +
 	"PollPolicy\x12\x1d\n" +
 	"\n" +

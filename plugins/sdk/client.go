@@ -46,8 +46,9 @@ func (c *Client) Configure(ctx context.Context, config Config) (Configured, erro
 		return Configured{}, problemsFromProto(problems)
 	}
 	return Configured{
-		Poll: pollPolicyFromProto(response.GetPoll()),
-		Sink: sinkPolicyFromProto(response.GetSink()),
+		Poll:       pollPolicyFromProto(response.GetPoll()),
+		BestEffort: response.GetBestEffort(),
+		Sink:       sinkPolicyFromProto(response.GetSink()),
 	}, nil
 }
 

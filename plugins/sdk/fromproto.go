@@ -60,9 +60,7 @@ func sinkPolicyFromProto(p *pluginv1.SinkPolicy) *SinkPolicy {
 	if p == nil {
 		return nil
 	}
-	policy := &SinkPolicy{
-		BestEffort: p.GetBestEffort(), Announced: p.GetAnnounced(), Verdicts: p.GetVerdicts(), IncludeInput: p.GetIncludeInput(),
-	}
+	policy := &SinkPolicy{Verdicts: p.GetVerdicts(), IncludeInput: p.GetIncludeInput()}
 	for _, t := range p.GetTypes() {
 		policy.Types = append(policy.Types, EventType(t))
 	}

@@ -63,8 +63,9 @@ func (s pluginServer) Configure(ctx context.Context, r *pluginv1.ConfigureReques
 		return nil, err
 	}
 	return &pluginv1.ConfigureResponse{
-		Poll: pollPolicyToProto(configured.Poll),
-		Sink: sinkPolicyToProto(configured.Sink),
+		Poll:       pollPolicyToProto(configured.Poll),
+		BestEffort: configured.BestEffort,
+		Sink:       sinkPolicyToProto(configured.Sink),
 	}, nil
 }
 

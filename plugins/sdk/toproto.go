@@ -74,7 +74,7 @@ func sinkPolicyToProto(p *SinkPolicy) *pluginv1.SinkPolicy {
 	if p == nil {
 		return nil
 	}
-	policy := &pluginv1.SinkPolicy{BestEffort: p.BestEffort, Announced: p.Announced, Verdicts: p.Verdicts, IncludeInput: p.IncludeInput}
+	policy := &pluginv1.SinkPolicy{Verdicts: p.Verdicts, IncludeInput: p.IncludeInput}
 	for _, t := range p.Types {
 		policy.Types = append(policy.Types, string(t))
 	}
