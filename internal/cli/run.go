@@ -136,6 +136,17 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	if err != nil {
 		return err
 	}
+	if err := e.load(ctx, options); err != nil {
+		return err
+	}
+	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
+		return err
+	}
+	return e.configure(ctx)
+}
+
+// load loads and plans the suites, and starts their plugins.
+func (e *execution) load(ctx context.Context, options plan.Options) error {
 	dirs, err := specfile.Discover(e.paths)
 	if err != nil {
 		return usageError("%w", err)
@@ -166,10 +177,7 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	if e.found.diags.HasErrors() {
 		return e.refuse()
 	}
-	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
-		return err
-	}
-	return e.configure(ctx)
+	return nil
 }
 
 func (e *execution) configure(ctx context.Context) error {

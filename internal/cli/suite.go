@@ -31,6 +31,7 @@ const hookPlugin = "lua"
 
 // suite is one suite on its way from files to a run.
 type suite struct {
+	dir       string // as the command line spells it
 	spec      *specfile.Suite
 	plan      *plan.Plan
 	listeners *sandbox.Listeners
@@ -269,7 +270,8 @@ type account struct {
 func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundings) account {
 	around.redactor.Add(s.plan.Secrets...)
 	s.sandbox.Serve(ctx, s.listeners)
-	fanout := s.fanOut(ctx, around.redactor, around.seed)
+	s.stack(around.seed)
+	fanout := s.fanOut(ctx, around.redactor, s.sinks())
 	r := &runner.Runner{
 		Plan:       s.plan,
 		RunID:      around.runID,

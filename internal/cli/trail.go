@@ -21,15 +21,19 @@ import (
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-// fanOut is the delivery of a suite's events to its sinks.
-func (s *suite) fanOut(ctx context.Context, redactor *redact.Redactor, seed uint64) *delivery.Fanout {
+// stack puts the time around the plugins' operations.
+func (s *suite) stack(seed uint64) {
 	s.stacks = map[string]*invoke.Stack{}
 	for _, p := range s.plan.Plugins {
 		s.stacks[p.Name] = invoke.New(p.Name, p.Policy, seed)
 	}
+}
+
+// fanOut is the delivery of a suite's events to sinks.
+func (s *suite) fanOut(ctx context.Context, redactor *redact.Redactor, sinks []delivery.Sink) *delivery.Fanout {
 	return delivery.New(ctx, delivery.Options{
 		Dir:   s.plan.Dir,
-		Sinks: s.sinks(),
+		Sinks: sinks,
 		Mask:  func(text string) string { return redactor.With(nil).Text(text) },
 	})
 }
@@ -132,7 +136,7 @@ func (t *trail) end(ctx context.Context, outcome *runner.Outcome) []result.Sink 
 
 // leftovers warns of what a sink did not get.
 func (t *trail) leftovers(sink result.Sink) (warnings []result.Error) {
-	dir := t.suite.spec.Dir
+	dir := t.suite.dir
 	if sink.Queued > 0 {
 		warnings = append(warnings, result.Error{
 			Summary: "Deliveries are still queued",
@@ -140,7 +144,7 @@ func (t *trail) leftovers(sink result.Sink) (warnings []result.Error) {
 				events(sink.Queued), sink.Plugin, t.suite.plan.Suite, dir),
 		})
 	}
-	if sink.Failed > 0 && t.isQueued(sink.Plugin) {
+	if sink.Failed > 0 && t.suite.isQueued(sink.Plugin) {
 		warnings = append(warnings, result.Error{
 			Summary: "Deliveries were given up",
 			Detail: fmt.Sprintf("%s for plugin %q of suite %s are dead letters. See them with: assay outbox dead %s; try again with: assay outbox redeliver %s",
@@ -150,8 +154,9 @@ func (t *trail) leftovers(sink result.Sink) (warnings []result.Error) {
 	return warnings
 }
 
-func (t *trail) isQueued(name string) bool {
-	return slices.ContainsFunc(t.suite.plan.Plugins, func(p *plan.Plugin) bool {
+// isQueued reports whether a plugin is a queued sink.
+func (s *suite) isQueued(name string) bool {
+	return slices.ContainsFunc(s.plan.Plugins, func(p *plan.Plugin) bool {
 		return p.Name == name && p.Description.Sink.Queued
 	})
 }

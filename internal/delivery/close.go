@@ -20,10 +20,11 @@ const checkEvery = 5 * time.Millisecond
 // outbox failed, or that a required sink could not record a delivery that was
 // given up.
 func (f *Fanout) Close(ctx context.Context) ([]result.Sink, []result.Error, error) {
-	<-f.opened
-	if f.outbox != nil && f.openErr == nil {
-		f.lose(f.wait(ctx))
+	if !f.drained {
+		deadline := time.Now().Add(Grace)
+		f.lose(f.wait(ctx, deadline, func() time.Time { return deadline }))
 	}
+	<-f.opened
 	ctx = context.WithoutCancel(ctx)
 	f.stopFeeding()
 	f.feeders.Wait()
@@ -46,22 +47,29 @@ func (f *Fanout) Close(ctx context.Context) ([]result.Sink, []result.Error, erro
 	return sinks, f.warnings, err
 }
 
-// wait waits until every courier is done or the grace is over.
-func (f *Fanout) wait(ctx context.Context) error {
-	deadline := time.Now().Add(Grace)
+// Drain waits until everything that is due has been tried, or ctx ends. What
+// is to be tried again later it does not wait for, nor does Close then.
+func (f *Fanout) Drain(ctx context.Context) {
+	f.drained = true
+	f.lose(f.wait(ctx, time.Now().Add(forever), time.Now))
+}
+
+// forever is longer than anybody waits.
+const forever = 1000 * time.Hour
+
+// wait waits until no courier can do anything before the horizon, or until
+// the deadline.
+func (f *Fanout) wait(ctx context.Context, deadline time.Time, horizon func() time.Time) error {
+	<-f.opened
+	if f.outbox == nil || f.openErr != nil {
+		return nil
+	}
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
 	for time.Now().Before(deadline) {
-		busy := false
-		for _, c := range f.couriers {
-			idle, err := c.isIdle(context.WithoutCancel(ctx), deadline)
-			if err != nil {
-				return err
-			}
-			busy = busy || !idle
-		}
-		if !busy {
-			return nil
+		busy, err := f.isBusy(context.WithoutCancel(ctx), horizon())
+		if err != nil || !busy {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -70,6 +78,15 @@ func (f *Fanout) wait(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (f *Fanout) isBusy(ctx context.Context, horizon time.Time) (bool, error) {
+	for _, c := range f.couriers {
+		if idle, err := c.isIdle(ctx, horizon); err != nil || !idle {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // countQueued counts what is left for a later run.

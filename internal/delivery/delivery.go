@@ -71,6 +71,7 @@ type Fanout struct {
 	done          chan outcome
 	stopFeeding   context.CancelFunc
 	stopWorking   context.CancelCauseFunc
+	drained       bool
 	feeders       sync.WaitGroup
 	background    sync.WaitGroup
 

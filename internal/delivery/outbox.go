@@ -83,8 +83,8 @@ type letter struct {
 // OpenOutbox opens the outbox of the suite in dir, and makes it where there is
 // none. Errors say what to do.
 func OpenOutbox(ctx context.Context, dir string) (*Outbox, error) {
-	o := &Outbox{dir: dir}
-	if err := o.open(ctx); err != nil {
+	o := &Outbox{}
+	if err := o.open(ctx, dir); err != nil {
 		return nil, errors.Join(explain(err), o.Close())
 	}
 	return o, nil
@@ -96,7 +96,10 @@ func Exists(dir string) bool {
 	return err == nil
 }
 
-func (o *Outbox) open(ctx context.Context) (err error) {
+func (o *Outbox) open(ctx context.Context, dir string) (err error) {
+	if o.dir, err = filepath.Abs(dir); err != nil { // as SQLite's URLs want it
+		return err
+	}
 	if o.root, err = os.OpenRoot(o.dir); err != nil {
 		return err
 	}
