@@ -164,6 +164,9 @@ func (f *Fanout) tidy(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
+		if err := f.outbox.checkpoint(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
 		if err := f.outbox.free(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
