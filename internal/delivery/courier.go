@@ -169,7 +169,11 @@ func (c *courier) attempt(ctx context.Context, l *letter) outcome {
 		c.disabled.Store(true)
 	}
 	var typed *sdk.Error
-	if errors.As(err, &typed) && typed.RetryAfter > 0 {
+	switch {
+	case !errors.As(err, &typed), typed.Kind == sdk.Internal:
+		// The plugin itself failed, or died: the letters behind are not to suffer.
+		c.leaveAlone(pause)
+	case typed.RetryAfter > 0:
 		c.leaveAlone(min(typed.RetryAfter, maxRetryAfter))
 	}
 	return out
