@@ -60,4 +60,3 @@ func benchEvents(n int) []Outgoing {
 	}
 	return events
 }
-

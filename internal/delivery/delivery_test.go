@@ -78,7 +78,10 @@ func record(t *testing.T, f *Fanout, n int) sdk.Event {
 	return events[0].Event
 }
 
-func open(t *testing.T, sinks ...Sink) *Fanout { return openIn(t, t.TempDir(), sinks...) }
+func open(t *testing.T, sinks ...Sink) *Fanout {
+	t.Helper()
+	return openIn(t, t.TempDir(), sinks...)
+}
 
 func openIn(t *testing.T, dir string, sinks ...Sink) *Fanout {
 	t.Helper()
@@ -161,9 +164,9 @@ func TestDeliveryIsTriedAgainUnderTheSameID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tries []time.Time
 		w := &receiver{}
-		w.fail = func(context.Context) error {
+		w.fail = func(ctx context.Context) error {
 			if tries = append(tries, time.Now()); len(tries) < 2 {
-				return down(nil)
+				return down(ctx)
 			}
 			return nil
 		}
@@ -281,9 +284,9 @@ func TestALossThatCannotBeRecordedIsAnErrorAndMadeGood(t *testing.T) {
 		once := webhook(&receiver{fail: down})
 		once.Retry.Attempts = 1
 		f := openIn(t, dir, audit(a), once)
-		a.fail = func(context.Context) error {
+		a.fail = func(ctx context.Context) error {
 			if len(a.events) > 0 {
-				return down(nil)
+				return down(ctx)
 			}
 			return nil
 		}
@@ -363,8 +366,10 @@ func TestEventFilter(t *testing.T) {
 	f := open(t, sink)
 	var events []Outgoing
 	for i, e := range []sdk.Event{
-		{Type: sdk.EventSession, Verdict: "pass"}, {Type: sdk.EventSession, Verdict: "fail"},
-		{Type: sdk.EventNotStarted, Verdict: "error"}, {Type: sdk.EventSession, Verdict: "error"},
+		{Type: sdk.EventSession, Verdict: "pass"},
+		{Type: sdk.EventSession, Verdict: "fail"},
+		{Type: sdk.EventNotStarted, Verdict: "error"},
+		{Type: sdk.EventSession, Verdict: "error"},
 	} {
 		e.ID = fmt.Sprint(i)
 		events = append(events, Outgoing{Event: e, Queued: &e})

@@ -60,17 +60,13 @@ func (o *Outbox) Letters(ctx context.Context, f Filter, each func(Letter) error)
 	if err != nil {
 		return explain(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
+	return explain(read(rows, func() error {
 		l, err := scan(rows)
 		if err != nil {
-			return explain(err)
-		}
-		if err := each(l); err != nil {
 			return err
 		}
-	}
-	return explain(rows.Err())
+		return each(l)
+	}))
 }
 
 func scan(rows *sql.Rows) (l Letter, err error) {

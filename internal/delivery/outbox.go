@@ -42,7 +42,7 @@ CREATE TABLE letter (
   event    BLOB    NOT NULL,           -- sdk.Event as JSON, redacted
   state    TEXT    NOT NULL CHECK (state IN ('queued', 'dead')),
   attempts INTEGER NOT NULL,
-  created  INTEGER NOT NULL,           -- ms since the epoch, as is due
+  created  INTEGER NOT NULL,           -- ms since the epoch, as the next
   due      INTEGER NOT NULL,
   owner    TEXT,                       -- the process that has it in hand
   error    TEXT    NOT NULL DEFAULT '',
@@ -65,7 +65,7 @@ PRAGMA user_version = 1;
 // for concurrent use.
 type Outbox struct {
 	db    *sql.DB
-	side  *sql.DB // a connection that writes nothing, for checkpoints
+	side  *sql.DB  // a connection that writes nothing, for checkpoints
 	root  *os.Root // the suite's folder
 	dir   string
 	owner string // this process's name on the letters that it has in hand
@@ -222,18 +222,17 @@ func (o *Outbox) put(ctx context.Context, letters []*letter, mine []bool) error 
 		if err != nil {
 			return err
 		}
-		defer insert.Close()
 		for i, l := range letters {
 			owner := sql.NullString{String: o.owner, Valid: mine[i]}
 			inserted, err := insert.ExecContext(ctx, l.sink, l.event.ID, events[i], now, now, owner)
-			if err != nil {
-				return err
+			if err == nil {
+				l.seq, err = inserted.LastInsertId()
 			}
-			if l.seq, err = inserted.LastInsertId(); err != nil {
-				return err
+			if err != nil {
+				return errors.Join(err, insert.Close())
 			}
 		}
-		return nil
+		return insert.Close()
 	})
 }
 
@@ -260,22 +259,33 @@ func (o *Outbox) take(ctx context.Context, update string, args ...any) (letters 
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
+		return read(rows, func() error {
 			l, event := &letter{}, []byte(nil)
-			if err := rows.Scan(&l.seq, &l.sink, &l.attempts, &l.kind, &event); err != nil {
-				return err
-			}
-			letters, events = append(letters, l), append(events, event)
-		}
-		return rows.Err()
+			letters = append(letters, l)
+			err := rows.Scan(&l.seq, &l.sink, &l.attempts, &l.kind, &event)
+			events = append(events, event)
+			return err
+		})
 	})
+	if err != nil {
+		return nil, err
+	}
 	for i, event := range events {
 		if err := json.Unmarshal(event, &letters[i].event); err != nil {
 			return nil, explain(fmt.Errorf("letter %d: %w", letters[i].seq, err))
 		}
 	}
-	return letters, err
+	return letters, nil
+}
+
+// read calls row for each row, and closes them.
+func read(rows *sql.Rows, row func() error) error {
+	for rows.Next() {
+		if err := row(); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // recorded notes that the required sinks hold dead letters.

@@ -68,28 +68,23 @@ func (o *Outbox) others(ctx context.Context) (owners []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	err = read(rows, func() error {
 		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&name)
 		names = append(names, name)
-	}
+		return err
+	})
 	known := map[string]bool{o.owner: true}
 	for _, name := range names {
-		if !known[name] {
+		if _, invalid := uuid.Parse(name); invalid == nil && !known[name] { // else it is no file of ours
 			known[name] = true
 			owners = append(owners, name)
 		}
 	}
-	return owners, rows.Err()
+	return owners, err
 }
 
 func (o *Outbox) freeIfDead(ctx context.Context, owner string) error {
-	if uuid.Validate(owner) != nil { // no file of ours
-		return nil
-	}
 	lock := flock.New(filepath.Join(o.dir, ownerFile(owner)), flock.SetFlag(os.O_RDWR))
 	locked, err := lock.TryLock()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && !locked {
