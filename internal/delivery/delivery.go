@@ -228,36 +228,48 @@ func (f *Fanout) WantsInput() bool {
 	return slices.ContainsFunc(f.couriers, func(c *courier) bool { return c.sink.Policy.IncludeInput })
 }
 
+// consignment is letters to be put together, and what is to be done with them
+// then.
+type consignment struct {
+	letters  []*letter
+	mine     []bool // this process keeps it in hand
+	couriers []*courier
+}
+
 func (f *Fanout) enqueue(ctx context.Context, events []Outgoing) error {
-	var letters []*letter
-	var mine []bool
-	var couriers []*courier
+	var all consignment
 	for _, event := range events {
 		for _, c := range f.couriers {
 			if event.Queued != nil && c.wants(event.Queued) {
-				l, keep := c.letter(*event.Queued)
-				letters, mine, couriers = append(letters, l), append(mine, keep), append(couriers, c)
+				l, mine := c.letter(*event.Queued)
+				all.letters, all.mine, all.couriers = append(all.letters, l), append(all.mine, mine), append(all.couriers, c)
 			}
 		}
 	}
-	if len(letters) == 0 {
+	if len(all.letters) == 0 {
 		return nil
 	}
 	<-f.opened
-	if f.openErr != nil {
-		return f.openErr
+	err := f.openErr
+	if err == nil {
+		err = f.outbox.put(ctx, all.letters, all.mine)
 	}
-	if err := f.outbox.put(ctx, letters, mine); err != nil {
-		return err
-	}
-	for i, c := range couriers {
-		if mine[i] {
-			c.letters <- letters[i]
-		} else {
+	all.dispatch(err == nil)
+	return err
+}
+
+// dispatch hands over the letters that were put, or gives up their room.
+func (all *consignment) dispatch(put bool) {
+	for i, c := range all.couriers {
+		switch {
+		case !all.mine[i]:
 			c.stir()
+		case put:
+			c.letters <- all.letters[i]
+		default:
+			c.held.Add(-1)
 		}
 	}
-	return nil
 }
 
 // record delivers events to required sinks, in portions that all of them take.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -218,6 +219,27 @@ func TestABrokenOutboxFailsTheRecord(t *testing.T) {
 	}
 }
 
+// What could not be put is not waited for.
+func TestAFullDiskDoesNotHoldTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := open(t, webhook(&receiver{}))
+		<-f.opened
+		limit(t, f.outbox, "PRAGMA max_page_count = 1")
+		events := sessions(3)
+		for i := range events {
+			events[i].Queued.Vector = strings.Repeat("x", 100_000)
+		}
+		var fault *OutboxError
+		if err := f.Record(t.Context(), events); !errors.As(err, &fault) {
+			t.Errorf("got %v", err)
+		}
+		started := time.Now()
+		if _, _, err := f.Close(t.Context()); err != nil || time.Since(started) > time.Second {
+			t.Errorf("closed after %s, %v", time.Since(started), err)
+		}
+	})
+}
+
 func TestFilters(t *testing.T) {
 	o := box(t, t.TempDir())
 	letters := put(t, o, 5)
@@ -274,4 +296,3 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("an absurd Retry-After: %s", wait)
 	}
 }
-
