@@ -21,6 +21,7 @@ const checkEvery = 5 * time.Millisecond
 // given up.
 func (f *Fanout) Close(ctx context.Context) ([]result.Sink, []result.Error, error) {
 	if !f.drained {
+		close(f.closing)
 		deadline := time.Now().Add(Grace)
 		f.lose(f.wait(ctx, deadline, func() time.Time { return deadline }))
 	}
@@ -51,6 +52,7 @@ func (f *Fanout) Close(ctx context.Context) ([]result.Sink, []result.Error, erro
 // is to be tried again later it does not wait for, nor does Close then.
 func (f *Fanout) Drain(ctx context.Context) {
 	f.drained = true
+	close(f.closing)
 	f.lose(f.wait(ctx, time.Now().Add(forever), time.Now))
 }
 

@@ -51,10 +51,10 @@ const (
 	// batch is how many events a required sink gets at a time, at most.
 	batch = 64
 	// settleBatch is how many outcomes one transaction settles, at most.
-	settleBatch = 256
-	// linger is how long an outcome waits for others to be settled with. What
-	// is not settled when the process is killed is delivered again.
-	linger = 20 * time.Millisecond
+	settleBatch = 500
+	// linger is how long an outcome waits for others to be settled with, until
+	// Close. What is not settled when the process is killed is delivered again.
+	linger = 100 * time.Millisecond
 )
 
 // Fanout delivers events to all sinks of a run. Its methods but Close are safe
@@ -71,6 +71,7 @@ type Fanout struct {
 	done          chan outcome
 	stopFeeding   context.CancelFunc
 	stopWorking   context.CancelCauseFunc
+	closing       chan struct{} // closed when the run waits for what is left
 	drained       bool
 	feeders       sync.WaitGroup
 	background    sync.WaitGroup
@@ -87,7 +88,7 @@ type Fanout struct {
 func New(ctx context.Context, options Options) *Fanout {
 	f := &Fanout{
 		counts: map[string]*result.Sink{}, announcements: make(chan announcement),
-		opened: make(chan struct{}), done: make(chan outcome, settleBatch),
+		opened: make(chan struct{}), closing: make(chan struct{}), done: make(chan outcome, settleBatch),
 	}
 	mask := options.Mask
 	if mask == nil {
@@ -334,7 +335,8 @@ func (f *Fanout) settle(ctx context.Context) {
 	}
 }
 
-// more waits a moment for outcomes to settle together.
+// more waits a moment for outcomes to settle together. At the end of a run it
+// takes those that are there.
 func (f *Fanout) more(outcomes []outcome) []outcome {
 	timer := time.NewTimer(linger)
 	defer timer.Stop()
@@ -347,6 +349,10 @@ func (f *Fanout) more(outcomes []outcome) []outcome {
 			outcomes = append(outcomes, out)
 		case <-timer.C:
 			return outcomes
+		case <-f.closing:
+			if len(f.done) == 0 {
+				return outcomes
+			}
 		}
 	}
 	return outcomes
