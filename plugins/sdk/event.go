@@ -1,6 +1,9 @@
 package sdk
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EventType says what an event is about.
 type EventType string
@@ -39,7 +42,8 @@ const (
 )
 
 // Event is something that happened, on its way to the sinks. The host has
-// redacted it: it holds no input, no secret and no value of a sensitive path.
+// redacted it: it holds no secret, no value of a sensitive path and, but for
+// sinks that opted in, no input.
 type Event struct {
 	ID         string    `json:"id"` // a UUID, the same at every redelivery
 	Type       EventType `json:"type"`
@@ -51,7 +55,10 @@ type Event struct {
 	ActionName string    `json:"action_name,omitempty"`
 	SessionID  string    `json:"session_id,omitempty"`
 	// InputHash is the SHA-256, in hex, of the canonical input (RFC 8785) as submitted.
-	InputHash  string          `json:"input_hash,omitempty"`
+	InputHash string `json:"input_hash,omitempty"`
+	// Input is the submitted input, sensitive paths masked. Only sinks have it
+	// whose settings opted in; see SinkPolicy.
+	Input      json.RawMessage `json:"input,omitempty"`
 	Verdict    string          `json:"verdict,omitempty"` // pass, fail, error
 	Status     ExecutionStatus `json:"status,omitempty"`
 	DurationMS int64           `json:"duration_ms"` // of the execution, as the platform says
