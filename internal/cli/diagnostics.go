@@ -43,7 +43,7 @@ func same(a, b *hcl.Diagnostic) bool {
 // load loads the suite in dir.
 func (f *findings) load(dir string, s *suite) hcl.Diagnostics {
 	spec, diags := specfile.Load(dir, version)
-	s.spec = spec
+	s.dir, s.spec = dir, spec
 	f.add(spec, diags)
 	return diags
 }

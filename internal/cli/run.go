@@ -144,6 +144,17 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	if err != nil {
 		return err
 	}
+	if err := e.load(ctx, options); err != nil {
+		return err
+	}
+	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
+		return err
+	}
+	return e.configure(ctx)
+}
+
+// load loads and plans the suites, and starts their plugins.
+func (e *execution) load(ctx context.Context, options plan.Options) error {
 	dirs, err := specfile.Discover(e.paths)
 	if err != nil {
 		return usageError("%w", err)
@@ -174,10 +185,7 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	if e.found.diags.HasErrors() {
 		return e.refuse()
 	}
-	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
-		return err
-	}
-	return e.configure(ctx)
+	return nil
 }
 
 func (e *execution) configure(ctx context.Context) error {
@@ -264,7 +272,7 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 	for _, s := range e.suites {
 		e.override(s.plan)
 		came := s.run(ctx, stop, surroundings{
-			runID: run.RunID, seed: e.seed, redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
+			runID: run.RunID, seed: e.seed, actor: e.process.actor(), redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
 			partial: len(e.tags) > 0 || e.only != "",
 		})
 		merge(&run, s.plan.Suite, came)

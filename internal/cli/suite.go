@@ -15,7 +15,6 @@ import (
 
 	"github.com/assay-cx/assay/hcl/specfile"
 	"github.com/assay-cx/assay/internal/action"
-	"github.com/assay-cx/assay/internal/delivery"
 	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/pluginhost"
@@ -32,6 +31,7 @@ const hookPlugin = "lua"
 
 // suite is one suite on its way from files to a run.
 type suite struct {
+	dir       string // as the command line spells it
 	spec      *specfile.Suite
 	plan      *plan.Plan
 	listeners *sandbox.Listeners
@@ -40,6 +40,8 @@ type suite struct {
 	processes map[string]*pluginhost.Process
 	clients   map[string]*sdk.Client
 	policies  map[string]sdk.PollPolicy // of targets
+	sinking   map[string]sdk.SinkPolicy // of queued sinks
+	lenient   map[string]bool           // required sinks that may fail
 	stacks    map[string]*invoke.Stack
 }
 
@@ -129,6 +131,7 @@ func (s *suite) configure(ctx context.Context, seed uint64) (hcl.Diagnostics, er
 func (s *suite) configurePlugins(ctx context.Context, plugins []*plan.Plugin, localHosts []string) (hcl.Diagnostics, error) {
 	s.clients = make(map[string]*sdk.Client, len(plugins))
 	s.policies = map[string]sdk.PollPolicy{}
+	s.sinking, s.lenient = map[string]sdk.SinkPolicy{}, map[string]bool{}
 	answers := make([]sdk.Configured, len(plugins))
 	clients := make([]*sdk.Client, len(plugins))
 	problems := make([]hcl.Diagnostics, len(plugins))
@@ -160,6 +163,10 @@ func (s *suite) configurePlugins(ctx context.Context, plugins []*plan.Plugin, lo
 	for i, p := range plugins {
 		s.clients[p.Name] = clients[i]
 		s.policies[p.Name] = pollPolicy(answers[i].Poll)
+		s.lenient[p.Name] = answers[i].BestEffort
+		if policy := answers[i].Sink; policy != nil {
+			s.sinking[p.Name] = *policy
+		}
 		diags = diags.Extend(problems[i])
 	}
 	return diags, err
@@ -243,6 +250,7 @@ func pollPolicy(told *sdk.PollPolicy) sdk.PollPolicy {
 type surroundings struct {
 	runID    string
 	seed     uint64
+	actor    *sdk.Actor
 	redactor *redact.Redactor
 	listener runner.Listener
 	failFast bool
@@ -262,11 +270,8 @@ type account struct {
 func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundings) account {
 	around.redactor.Add(s.plan.Secrets...)
 	s.sandbox.Serve(ctx, s.listeners)
-	s.stacks = map[string]*invoke.Stack{}
-	for _, p := range s.plan.Plugins {
-		s.stacks[p.Name] = invoke.New(p.Name, p.Policy, around.seed)
-	}
-	fanout := delivery.New(ctx, s.sinks())
+	s.stack(around.seed)
+	fanout := s.fanOut(ctx, around.redactor, s.sinks())
 	r := &runner.Runner{
 		Plan:       s.plan,
 		RunID:      around.runID,
@@ -281,18 +286,12 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 	if s.plan.Scripted() {
 		r.Hook = s.callHook(around.seed)
 	}
+	trail := &trail{suite: s, fanout: fanout, around: around, command: "run"}
+	if err := trail.start(ctx); err != nil {
+		stop = closed() // nothing is submitted that the audit log knows nothing of
+	}
 	outcome := r.Run(ctx, stop)
-	sinks, err := fanout.Close(ctx)
-	if err != nil {
-		outcome.Status = result.Errored
-		outcome.Errors = append(outcome.Errors, result.Error{
-			Summary: "Audit record could not be written",
-			Detail:  around.redactor.With(nil).String("deliveries that were given up could not be recorded: " + err.Error()),
-		})
-	}
-	for i := range sinks {
-		sinks[i].LastError = around.redactor.With(nil).String(sinks[i].LastError)
-	}
+	sinks := trail.end(ctx, &outcome)
 	outcome.Warnings = append(outcome.Warnings, s.mockProblems(around.redactor)...)
 	return account{outcome, sinks, s.operations(), s.faults()}
 }
@@ -318,16 +317,10 @@ func (s *suite) faults() []result.Fault {
 	return faults
 }
 
-func (s *suite) sinks() []delivery.Sink {
-	var sinks []delivery.Sink
-	for _, p := range s.plan.Plugins {
-		if p.Is(sdk.KindSink) {
-			sinks = append(sinks, delivery.Sink{
-				Name: p.Name, Traits: *p.Description.Sink, Deliver: s.clients[p.Name].Deliver, Stack: s.stacks[p.Name],
-			})
-		}
-	}
-	return sinks
+func closed() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 func (s *suite) targets(redactor *redact.Redactor) map[string]*runner.Target {

@@ -57,8 +57,8 @@ type Operation struct {
 
 // The operations. Submit is not idempotent: it is replayed only where no byte
 // was sent, or the platform said that it did nothing (429, 503). Poll is not
-// retried here, its loop is the retry. Sinks and hooks are asked once; queued
-// sinks are tried again because their events have a constant id.
+// retried here, its loop is the retry. Sinks and hooks are asked once; what a
+// queued sink does not take is tried again by the outbox, on its own schedule.
 var (
 	Token     = Operation{"token", transient}
 	Submit    = Operation{"submit", untouched}
@@ -66,8 +66,7 @@ var (
 	Metrics   = Operation{"metrics", transient}
 	GetSchema = Operation{"get_schema", transient}
 	PutSchema = Operation{"put_schema", untouched}
-	Record    = Operation{"deliver", never}
-	Deliver   = Operation{"deliver", transient}
+	Deliver   = Operation{"deliver", never}
 	Call      = Operation{"call", never}
 )
 

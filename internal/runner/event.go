@@ -18,7 +18,7 @@ func (r *Runner) event(v *plan.Vector, out *result.Vector, failure error, view r
 	execution := out.Execution
 	event := sdk.Event{
 		ID:         uuid.NewString(),
-		Type:       eventType(execution),
+		Type:       eventType(execution, failure),
 		Time:       time.Now().UTC(),
 		RunID:      r.RunID,
 		Suite:      r.Plan.Suite,
@@ -44,8 +44,28 @@ func (r *Runner) event(v *plan.Vector, out *result.Vector, failure error, view r
 	return event
 }
 
-func eventType(e *result.Execution) sdk.EventType {
+// submitting tells of a submission before it is made.
+func (r *Runner) submitting(v *plan.Vector, id, inputHash string) sdk.Event {
+	return sdk.Event{
+		ID:           uuid.NewString(),
+		Type:         sdk.EventSubmitting,
+		Time:         time.Now().UTC(),
+		RunID:        r.RunID,
+		Suite:        r.Plan.Suite,
+		Vector:       v.Name,
+		ActionID:     v.Action.ID,
+		ActionName:   v.Action.DisplayName,
+		SubmissionID: id,
+		InputHash:    inputHash,
+		Masked:       true,
+	}
+}
+
+func eventType(e *result.Execution, failure error) sdk.EventType {
+	var refused *refusedError
 	switch {
+	case errors.As(failure, &refused):
+		return sdk.EventRefused
 	case e.Status != "":
 		return sdk.EventSession
 	case e.SessionID != "":

@@ -107,8 +107,13 @@ func checkHookInput(v *plan.Vector, input json.RawMessage) error {
 	for i, p := range problems {
 		texts[i] = p.Path + ": " + p.Message
 	}
-	return errors.New("hook before_vector made an input that breaks the action's schema: " + strings.Join(texts, "; "))
+	return &refusedError{"hook before_vector made an input that breaks the action's schema: " + strings.Join(texts, "; ")}
 }
+
+// refusedError is an input that is not submitted.
+type refusedError struct{ why string }
+
+func (e *refusedError) Error() string { return e.why }
 
 // afterVector lets the suite's script add checks to a vector's result. It is
 // shown the result as reports have it.

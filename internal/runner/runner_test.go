@@ -106,18 +106,26 @@ func (l *listener) Finished(v result.Vector) { l.vectors = append(l.vectors, v) 
 
 // sink keeps events, or fails.
 type sink struct {
-	mu     sync.Mutex
-	events []sdk.Event
-	err    error
+	mu        sync.Mutex
+	events    []sdk.Event // but for those told before a submission
+	announced []sdk.Event
+	err       error
 }
 
 func (s *sink) deliver(_ context.Context, events []sdk.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
-		s.events = append(s.events, events...)
+	if s.err != nil {
+		return s.err
 	}
-	return s.err
+	for _, e := range events {
+		if e.Type == sdk.EventSubmitting {
+			s.announced = append(s.announced, e)
+		} else {
+			s.events = append(s.events, e)
+		}
+	}
+	return nil
 }
 
 // bench is a runner over a platform, with what it told.
@@ -142,9 +150,9 @@ func newBench(ctx context.Context, p *platform, vectors int) *bench {
 	b.Runner = &Runner{
 		Plan: suite, RunID: "run-1",
 		Targets: map[string]*Target{"cxone": {Operations: p, Stack: stack, Poll: DefaultPoll}},
-		Delivery: delivery.New(ctx, []delivery.Sink{{
+		Delivery: delivery.New(ctx, delivery.Options{Sinks: []delivery.Sink{{
 			Name: "audit", Traits: sdk.SinkTraits{Required: true, Batch: 8}, Deliver: b.sink.deliver, Stack: invoke.New("audit", invoke.Policy{}, 1),
-		}}),
+		}}}),
 		Redactor: &redact.Redactor{},
 		Listener: b.listener,
 	}
@@ -154,7 +162,7 @@ func newBench(ctx context.Context, p *platform, vectors int) *bench {
 func (b *bench) run(t *testing.T) Outcome {
 	t.Helper()
 	outcome := b.Run(t.Context(), nil)
-	if _, err := b.Delivery.Close(t.Context()); err != nil {
+	if _, _, err := b.Delivery.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 	return outcome
@@ -465,7 +473,7 @@ func TestAnAuditThatCannotBeWrittenErrsAndStops(t *testing.T) {
 		b := newBench(t.Context(), &platform{}, 100)
 		b.sink.err = &sdk.Error{Kind: sdk.Unavailable, Message: "no space left on device"}
 		outcome := b.Run(t.Context(), nil)
-		_, _ = b.Delivery.Close(t.Context())
+		_, _, _ = b.Delivery.Close(t.Context())
 		if outcome.Status != result.Errored || outcome.Summary.Passed != 0 || outcome.Summary.Skipped == 0 {
 			t.Errorf("outcome %+v", outcome)
 		}
@@ -498,7 +506,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 			}
 		}
 		outcome := b.Run(t.Context(), stop)
-		_, _ = b.Delivery.Close(t.Context())
+		_, _, _ = b.Delivery.Close(t.Context())
 		s := outcome.Summary
 		if s.Total != 50 || s.Passed != b.listener.started || s.Errored != 0 || s.Skipped != 50-b.listener.started {
 			t.Errorf("summary %+v with %d started", s, b.listener.started)
@@ -513,7 +521,7 @@ func TestCancelEndsAtOnce(t *testing.T) {
 		started := time.Now()
 		time.AfterFunc(time.Second, cancel)
 		outcome := b.Run(ctx, nil)
-		_, _ = b.Delivery.Close(ctx)
+		_, _, _ = b.Delivery.Close(ctx)
 		if took := time.Since(started); took > time.Second || outcome.Summary.Errored != 4 || outcome.Summary.Skipped != 6 {
 			t.Errorf("took %s, summary %+v", took, outcome.Summary)
 		}
@@ -694,6 +702,55 @@ func TestAfterVectorAddsChecks(t *testing.T) {
 	})
 }
 
+func TestASubmissionIsRecordedBeforeItIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := newBench(t.Context(), p, 1)
+		p.onSubmit = func(int) (sdk.SubmitResult, error) {
+			if len(b.sink.announced) != 1 {
+				t.Error("submitted before it was recorded")
+			}
+			return sdk.SubmitResult{SessionID: "s-1"}, nil
+		}
+		b.run(t)
+		before, after := b.sink.announced[0], b.sink.events[0]
+		if before.SubmissionID == "" || before.SubmissionID != after.SubmissionID || before.InputHash != after.InputHash ||
+			before.ID == after.ID || before.ActionID != "id-1" || before.Input != nil {
+			t.Errorf("before %+v, after %+v", before, after)
+		}
+	})
+}
+
+func TestNothingIsSubmittedThatCannotBeRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := newBench(t.Context(), p, 1)
+		b.sink.err = &sdk.Error{Kind: sdk.Unavailable, Message: "disk full"}
+		outcome := b.run(t)
+		v := b.listener.vectors[0]
+		if len(p.submits) != 0 || outcome.Status != result.Errored || v.Error.Summary != auditLost || !strings.Contains(v.Error.Detail, "disk full") {
+			t.Errorf("%d submits, status %s, vector %+v", len(p.submits), outcome.Status, v.Error)
+		}
+	})
+}
+
+func TestInputIsMaskedForThoseWhoOptedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t.Context(), &platform{}, 1)
+		b.Plan.Vectors[0].Action.Sensitive = []string{"pin"}
+		queued := &sink{}
+		_, _, _ = b.Delivery.Close(t.Context())
+		b.Delivery = delivery.New(t.Context(), delivery.Options{Dir: t.TempDir(), Sinks: []delivery.Sink{{
+			Name: "webhook", Traits: sdk.SinkTraits{Queued: true}, Policy: sdk.SinkPolicy{IncludeInput: true},
+			Deliver: queued.deliver, Stack: invoke.New("webhook", invoke.Policy{}, 1),
+		}}})
+		b.run(t)
+		if got := string(queued.events[0].Input); got != `{"a":2,"b":1,"pin":"(sensitive)"}` {
+			t.Errorf("input %s", got)
+		}
+	})
+}
+
 func TestOnEventDropsAndRedactsForQueuedSinksOnly(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer string
@@ -703,11 +760,11 @@ func TestOnEventDropsAndRedactsForQueuedSinksOnly(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t.Context(), &platform{}, 1)
 				queued := &sink{}
-				_, _ = b.Delivery.Close(t.Context())
-				b.Delivery = delivery.New(t.Context(), []delivery.Sink{
+				_, _, _ = b.Delivery.Close(t.Context())
+				b.Delivery = delivery.New(t.Context(), delivery.Options{Dir: t.TempDir(), Sinks: []delivery.Sink{
 					{Name: "audit", Deliver: b.sink.deliver, Stack: invoke.New("audit", invoke.Policy{}, 1)},
 					{Name: "webhook", Traits: sdk.SinkTraits{Queued: true}, Deliver: queued.deliver, Stack: invoke.New("webhook", invoke.Policy{}, 1)},
-				})
+				}})
 				scripts(b, map[string]string{"on_event": test.answer})
 				b.run(t)
 				if len(b.sink.events) != 1 || b.sink.events[0].Vector != "v0" || len(queued.events) != test.queued {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -75,7 +76,7 @@ func (s *settler) settle(ctx context.Context, batch []attempt) {
 	var failure *result.Error
 	if len(events) > 0 {
 		if err := s.runner.Delivery.Record(ctx, events); err != nil {
-			failure = &result.Error{Summary: "Audit record could not be written", Detail: s.runner.Redactor.With(nil).String(err.Error())}
+			failure = &result.Error{Summary: SummaryOf(err), Detail: s.runner.Redactor.With(nil).Text(err.Error())}
 			s.outcome.Errors = appendOnce(s.outcome.Errors, *failure)
 			s.halt()
 		}
@@ -90,6 +91,18 @@ func (s *settler) settle(ctx context.Context, batch []attempt) {
 		s.count(a.vector)
 		s.runner.Listener.Finished(a.vector)
 	}
+}
+
+// auditLost heads reports of a required sink that failed.
+const auditLost = "Audit record could not be written"
+
+// SummaryOf heads reports of an error of delivery.
+func SummaryOf(err error) string {
+	var outbox *delivery.OutboxError
+	if errors.As(err, &outbox) {
+		return "Outbox could not be written"
+	}
+	return auditLost
 }
 
 func appendOnce(errs []result.Error, e result.Error) []result.Error {

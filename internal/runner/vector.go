@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gowebpki/jcs"
 
 	"github.com/assay-cx/assay/internal/check"
@@ -16,6 +18,7 @@ import (
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/internal/schema"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -31,23 +34,51 @@ func (r *Runner) try(ctx context.Context, v *plan.Vector) attempt {
 	r.Listener.Started(r.Plan.Suite, v.Name)
 	started := time.Now()
 	out := r.blank(v, result.Pass)
-	execution, err := r.execute(ctx, v)
+	s := submission{id: uuid.NewString()}
+	execution, err := r.execute(ctx, v, &s)
 	out.Execution = execution
 	if err == nil {
 		err = r.judge(ctx, v, &out)
 	}
 	out.DurationMS = time.Since(started).Milliseconds()
-	view := r.Redactor.With(v.Sensitive)
+	view := r.Redactor.With(v.Sensitive) // with what the tokens of meanwhile added
 	redactVector(&out, view)
 	if err == nil {
 		err = r.afterVector(ctx, &out, view)
 	}
 	undecided(&out, err, view)
 	event := &delivery.Outgoing{Event: r.event(v, &out, err, view)}
+	event.Event.SubmissionID = s.id
 	if event.Queued, err = r.onEvent(ctx, event.Event); err != nil {
 		undecided(&out, err, view)
 	}
+	if event.Queued != nil {
+		event.Queued.Input = s.shown(r, v, view)
+	}
 	return attempt{vector: out, event: event}
+}
+
+// submission is an input on its way to the platform.
+type submission struct {
+	id    string
+	input json.RawMessage // canonical; nil where it did not come so far
+}
+
+// shown is the input as those see it who opted in; nil where nobody did.
+func (s *submission) shown(r *Runner, v *plan.Vector, view redact.View) json.RawMessage {
+	if s.input == nil || !r.Delivery.WantsInput() {
+		return nil
+	}
+	document, err := schema.Decode(s.input)
+	if err != nil {
+		return nil
+	}
+	masked, _ := redact.Mask(document, v.Action.Sensitive)
+	encoded, err := json.Marshal(masked)
+	if err != nil {
+		return nil
+	}
+	return view.JSON(encoded)
 }
 
 // undecided makes a vector an error, if there is one.
@@ -62,7 +93,7 @@ func undecided(out *result.Vector, err error, view redact.View) {
 
 // execute submits the vector's input and polls until the end. The execution
 // is never nil; after an error it holds what is known.
-func (r *Runner) execute(ctx context.Context, v *plan.Vector) (*result.Execution, error) {
+func (r *Runner) execute(ctx context.Context, v *plan.Vector, s *submission) (*result.Execution, error) {
 	execution := &result.Execution{}
 	input, err := r.beforeVector(ctx, v)
 	if err != nil {
@@ -74,6 +105,10 @@ func (r *Runner) execute(ctx context.Context, v *plan.Vector) (*result.Execution
 	}
 	sum := sha256.Sum256(canonical)
 	execution.InputHash = hex.EncodeToString(sum[:])
+	s.input = canonical
+	if err := r.Delivery.Announce(ctx, r.submitting(v, s.id, execution.InputHash)); err != nil {
+		return execution, &recordError{err}
+	}
 
 	target := r.Targets[v.Action.Target.Name]
 	submitted := time.Now()
@@ -166,6 +201,17 @@ func (e *stageError) Error() string {
 }
 
 func (e *stageError) Unwrap() error { return e.err }
+
+// recordError is a record that had to stand before its submission and does not.
+type recordError struct{ err error }
+
+func (e *recordError) Error() string {
+	return "nothing was submitted, because the audit log does not hold it: " + e.err.Error()
+}
+func (e *recordError) Unwrap() error { return e.err }
+
+// Summary heads reports of the error.
+func (e *recordError) Summary() string { return auditLost }
 
 // summarized is an error that knows its heading: a plugin that crashed, a
 // script that failed.

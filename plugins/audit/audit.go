@@ -1,16 +1,21 @@
 // Package audit is the built-in sink that keeps the audit log: one JSON line
-// an event, in a file a day (UTC), on disk before Deliver returns, safe among
-// processes that write to the same folder.
+// an event, on disk and under a signed Merkle root before Deliver returns,
+// safe among processes that write to the same folder.
 //
-// Start reading at Plugin.Deliver, then at record for what a line holds.
+// Start reading at Plugin.Deliver, then at newRecord for what a line holds.
+// Package auditlog is the log itself.
 package audit
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"time"
+	"io/fs"
+	"path/filepath"
+	"syscall"
 
+	"github.com/assay-cx/assay/plugins/audit/auditlog"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -20,16 +25,31 @@ const version = "0.1.0"
 // batch is how many events one Deliver takes: they share one write and one sync.
 const batch = 64
 
-// settings are the attributes of one plugin block.
-type settings struct {
+// The modes.
+const (
+	modeStrict     = "strict"      // what is not audited does not count: the run errs
+	modeBestEffort = "best_effort" // the host warns, and the run goes on
+)
+
+// Settings are the attributes of one plugin block.
+type Settings struct {
 	Path          string `json:"path"`
 	RetentionDays int    `json:"retention_days"`
+	Key           string `json:"key"`
+	Mode          string `json:"mode"`
+}
+
+// Options are the log that the settings describe, in the suite's folder.
+func (s Settings) Options(workspace string) auditlog.Options {
+	return auditlog.Options{Workspace: workspace, Path: s.Path, Key: s.Key, RetentionDays: s.RetentionDays}
 }
 
 // Plugin is the audit sink. Use New.
 type Plugin struct {
-	settings settings
-	log      *log
+	settings Settings
+	options  auditlog.Options
+	log      *auditlog.Log // nil: it could not be opened, in best_effort mode
+	why      error         // why not
 }
 
 // New gives the plugin, not configured yet.
@@ -40,7 +60,7 @@ func (p *Plugin) Describe() sdk.Description {
 	return sdk.Description{
 		Name:    "audit",
 		Version: version,
-		Summary: "Keeps an audit log of JSON lines in the suite's folder",
+		Summary: "Keeps a tamper-evident audit log of JSON lines in the suite's folder",
 		Sink:    &sdk.SinkTraits{Required: true, Batch: batch},
 		Schema: sdk.Schema{Attributes: []sdk.Attribute{
 			{
@@ -49,7 +69,15 @@ func (p *Plugin) Describe() sdk.Description {
 			},
 			{
 				Name: "retention_days", Type: sdk.Number, Default: json.RawMessage(`90`),
-				Description: "How many days records are to be kept; written into each of them.",
+				Description: "How many days records are kept; written into each of them, and enforced by assay audit prune.",
+			},
+			{
+				Name: "key", Type: sdk.String, Sensitive: true,
+				Description: "The secret that signs the log, of 32 bytes or more; by default one is made at first use and kept in the log's folder.",
+			},
+			{
+				Name: "mode", Type: sdk.String, Default: json.RawMessage(`"strict"`), Enum: []string{modeStrict, modeBestEffort},
+				Description: "What a record that cannot be written does: strict makes the vector an error, best_effort a warning.",
 			},
 		}},
 	}
@@ -57,8 +85,8 @@ func (p *Plugin) Describe() sdk.Description {
 
 // Configure takes the settings, makes the log's folder and sees that it can be
 // written to.
-func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
-	var s settings
+func (p *Plugin) Configure(ctx context.Context, config sdk.Config) (sdk.Configured, error) {
+	var s Settings
 	if err := config.Decode(&s); err != nil {
 		return sdk.Configured{}, problem("retention_days", "Invalid retention", "path must be a string and retention_days a whole number.")
 	}
@@ -66,13 +94,23 @@ func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured
 		return sdk.Configured{}, problem("retention_days", "Invalid retention",
 			fmt.Sprintf("retention_days is %d; it must be at least 1.", s.RetentionDays))
 	}
-	opened, err := openLog(config.Workspace, s.Path)
-	if err != nil {
+	if !filepath.IsLocal(s.Path) {
 		return sdk.Configured{}, problem("path", "Audit log not writable",
-			fmt.Sprintf("the audit log cannot be kept in %s: %s.", s.Path, reason(err)))
+			fmt.Sprintf("path is %q; it must be a folder in the suite's tree.", s.Path))
 	}
-	p.settings, p.log = s, opened
-	return sdk.Configured{}, nil
+	p.settings, p.options = s, s.Options(config.Workspace)
+	opened, err := auditlog.Open(ctx, p.options)
+	switch {
+	case errors.Is(err, auditlog.ErrKey):
+		return sdk.Configured{}, problem("key", "Wrong audit key", err.Error()+".")
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR):
+		return sdk.Configured{}, problem("path", "Audit log not writable",
+			fmt.Sprintf("the audit log cannot be kept in %s: %s.", s.Path, auditlog.Explain(err)))
+	case err != nil && s.Mode != modeBestEffort:
+		return sdk.Configured{}, p.failure(err)
+	}
+	p.log, p.why = opened, err
+	return sdk.Configured{BestEffort: s.Mode == modeBestEffort}, nil
 }
 
 func problem(attribute, summary, detail string) error {
@@ -82,19 +120,42 @@ func problem(attribute, summary, detail string) error {
 // Deliver appends a line for each event and syncs them to disk. After an error
 // none of them stands in the log.
 func (p *Plugin) Deliver(ctx context.Context, events []sdk.Event) error {
-	now := time.Now().UTC()
-	var lines []byte
-	for _, event := range events {
-		line, err := json.Marshal(newRecord(event, now, p.settings.RetentionDays))
-		if err != nil {
-			return &sdk.Error{Kind: sdk.Internal, Message: "the audit record does not encode", Cause: err}
-		}
-		lines = append(append(lines, line...), '\n')
+	if p.log == nil {
+		return p.failure(p.why)
 	}
-	if len(lines) == 0 {
-		return nil
+	records := make([]auditlog.Record, len(events))
+	for i := range events {
+		records[i] = p.newRecord(&events[i])
 	}
-	return p.log.append(ctx, fileName(now), lines)
+	if err := p.log.Append(ctx, records); err != nil {
+		return p.failure(err)
+	}
+	return nil
 }
 
-func fileName(day time.Time) string { return day.Format("audit-20060102.jsonl") }
+// Shutdown closes the log. What was delivered is on disk already.
+func (p *Plugin) Shutdown(context.Context) error {
+	if p.log == nil {
+		return nil
+	}
+	return p.log.Close()
+}
+
+// failure says why the log cannot be written, and what to do.
+func (p *Plugin) failure(err error) error {
+	kind := sdk.Unavailable
+	var altered *auditlog.AlteredError
+	switch {
+	case errors.As(err, &altered):
+		kind = sdk.Invalid // trying again does not help
+	case errors.Is(err, context.DeadlineExceeded):
+		kind = sdk.Timeout
+	case errors.Is(err, context.Canceled):
+		kind = sdk.Canceled
+	}
+	return &sdk.Error{
+		Kind:    kind,
+		Message: fmt.Sprintf("the audit log %s cannot be written: %s", p.options.Path, auditlog.Explain(err)),
+		Cause:   err,
+	}
+}

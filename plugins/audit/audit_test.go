@@ -44,7 +44,7 @@ func configure(tb testing.TB, workspace string, given attributes) (*Plugin, erro
 	}
 	_, err = p.Configure(tb.Context(), sdk.Config{Attributes: encoded, Workspace: workspace})
 	if p.log != nil {
-		tb.Cleanup(func() { _ = p.log.folder.Close() })
+		tb.Cleanup(func() { _ = p.Shutdown(context.Background()) })
 	}
 	return p, err
 }
@@ -118,13 +118,20 @@ func TestDeliver(t *testing.T) {
 		if err != nil || logged.Before(before.Add(-time.Second)) || !strings.HasSuffix(record["loggedAt"].(string), "Z") {
 			t.Errorf("loggedAt %v, %v", record["loggedAt"], err)
 		}
-		if name := fileName(logged); name != filepath.Base(file) {
+		if day := logged.Format("20060102"); filepath.Base(file) != "audit-000000000000-"+day+".jsonl" {
 			t.Errorf("logged at %s in %s", logged, file)
 		}
 		if _, err := uuid.Parse(record["auditId"].(string)); err != nil {
 			t.Error(err)
 		}
 		delete(record, "loggedAt")
+		if mac, ok := record["inputHmac"]; ok {
+			if len(mac.(string)) != 64 || mac == record["inputHash"] || len(record["hmacKeyId"].(string)) != 8 {
+				t.Errorf("the keyed hash %v of key %v", mac, record["hmacKeyId"])
+			}
+			delete(record, "inputHmac")
+			delete(record, "hmacKeyId")
+		}
 		records = append(records, record)
 	}
 	if records[0]["auditId"] != events[0].ID {
@@ -134,13 +141,13 @@ func TestDeliver(t *testing.T) {
 	delete(records[1], "auditId")
 	want := []map[string]any{
 		{
-			"event": "session", "runId": "run-1", "suite": "inventory", "vector": `throttled["W-1"]`,
+			"seq": 0.0, "event": "session", "runId": "run-1", "suite": "inventory", "vector": `throttled["W-1"]`,
 			"sessionId": "s-1", "actionId": events[0].ActionID, "inputHash": events[0].InputHash,
 			"status": "FAILED", "classification": "EXTERNAL_DEPENDENCY_OUTAGE", "verdict": "pass", "executionDurationMs": 120.0,
 			"complianceFlags": map[string]any{"dataMasked": true, "piiExcluded": true, "retentionDays": 30.0},
 		},
 		{
-			"event": "not_started", "runId": "run-1", "suite": "inventory", "vector": "v",
+			"seq": 1.0, "event": "not_started", "runId": "run-1", "suite": "inventory", "vector": "v",
 			"sessionId": "", "actionId": "", "inputHash": "", "status": "", "executionDurationMs": 0.0,
 			"errorKind": "rate limited", "httpStatus": 429.0,
 			"complianceFlags": map[string]any{"dataMasked": false, "piiExcluded": true, "retentionDays": 30.0},
@@ -157,7 +164,7 @@ func TestIdentifiers(t *testing.T) {
 	event := session("jane.doe@example.com")
 	event.ActionID = strings.Repeat("a", 1000)
 	event.Status = "FAILED because of jane"
-	line, err := json.Marshal(newRecord(event, time.Now(), 90))
+	line, err := json.Marshal(configured(t, t.TempDir(), nil).newRecord(&event))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +185,8 @@ func TestModes(t *testing.T) {
 	}
 	folder := filepath.Join(workspace, "state/deep/audit")
 	for path, want := range map[string]os.FileMode{
-		filepath.Join(workspace, "state"): 0o700, folder: 0o700, today(t, folder): 0o600, filepath.Join(folder, lockName): 0o600,
+		filepath.Join(workspace, "state"): 0o700, folder: 0o700, today(t, folder): 0o600,
+		filepath.Join(folder, ".lock"): 0o600, filepath.Join(folder, "key"): 0o600, filepath.Join(folder, "journal"): 0o600,
 	} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -189,12 +197,12 @@ func TestModes(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(folder)
-	if err != nil || len(entries) != 2 {
-		t.Errorf("%v, %v: want the log and its lock and nothing else", entries, err)
+	if err != nil || len(entries) != 7 {
+		t.Errorf("%v, %v: want lines, hashes, journal, two locks, two keys and nothing else", entries, err)
 	}
 }
 
-// A line that a crash tore is closed, and what follows stands on its own.
+// A torn line is put aside, that is recorded, and what follows stands on its own.
 func TestTornLine(t *testing.T) {
 	t.Parallel()
 	workspace := t.TempDir()
@@ -202,7 +210,8 @@ func TestTornLine(t *testing.T) {
 	if err := p.Deliver(t.Context(), []sdk.Event{session("s-1")}); err != nil {
 		t.Fatal(err)
 	}
-	file := today(t, filepath.Join(workspace, ".assay/audit"))
+	folder := filepath.Join(workspace, ".assay/audit")
+	file := today(t, folder)
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -214,13 +223,17 @@ func TestTornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := lines(t, file)
-	if len(got) != 4 || got[1] != "{\"auditId\":\"torn\n" {
+	if len(got) != 4 || !strings.Contains(got[1], `"event":"quarantined"`) {
 		t.Fatalf("%d lines: %q", len(got), got)
 	}
-	for _, i := range []int{0, 2, 3} {
-		if !json.Valid([]byte(got[i])) {
-			t.Errorf("line %d: %q", i, got[i])
+	for _, line := range got {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("line %q", line)
 		}
+	}
+	quarantined, err := filepath.Glob(filepath.Join(folder, "quarantine-*.txt"))
+	if err != nil || len(quarantined) != 1 || lines(t, quarantined[0])[0] != `{"auditId":"torn` {
+		t.Errorf("in quarantine: %v, %v", quarantined, err)
 	}
 }
 
@@ -249,23 +262,13 @@ func TestConfigureProblems(t *testing.T) {
 		"empty":         {given: attributes{"path": ""}, attribute: "path", says: "suite's tree"},
 		"retention":     {given: attributes{"retention_days": 0}, attribute: "retention_days", says: "at least 1"},
 		"fraction":      {given: attributes{"retention_days": 1.5}, attribute: "retention_days", says: "whole number"},
-		"no workspace":  {prepare: os.Remove, attribute: "path", says: "no such file"},
-		"file in place": {given: attributes{"path": "log"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, attribute: "path", says: "a file stands where"},
-		"file above":    {given: attributes{"path": "log/audit"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, attribute: "path", says: "a file stands where"},
-		"link out":      {given: attributes{"path": "log"}, prepare: func(w string) error { return os.Symlink(os.TempDir(), filepath.Join(w, "log")) }, attribute: "path", says: "suite's tree"},
-		"lock is a folder": {given: attributes{"path": "log"}, prepare: func(w string) error {
-			return os.MkdirAll(filepath.Join(w, "log", lockName), 0o700)
-		}, attribute: "path", says: "directory"},
-		"lock links out": {given: attributes{"path": "log"}, prepare: func(w string) error {
-			return errors.Join(os.Mkdir(filepath.Join(w, "log"), 0o700), os.Symlink("../../outside", filepath.Join(w, "log", lockName)))
-		}, attribute: "path", says: "suite's tree"},
+		"file in place": {attribute: "path", given: attributes{"path": "log"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, says: "a file stands where"},
+		"file above":    {attribute: "path", given: attributes{"path": "log/audit"}, prepare: func(w string) error { return os.WriteFile(filepath.Join(w, "log"), nil, 0o600) }, says: "a file stands where"},
+		"key":           {given: attributes{"key": "too short"}, attribute: "key", says: "at least 32"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			workspace := filepath.Join(t.TempDir(), "suite")
-			if err := os.Mkdir(workspace, 0o700); err != nil {
-				t.Fatal(err)
-			}
+			workspace := t.TempDir()
 			if test.prepare != nil {
 				if err := test.prepare(workspace); err != nil {
 					t.Fatal(err)
@@ -279,6 +282,50 @@ func TestConfigureProblems(t *testing.T) {
 			if !strings.Contains(wrong.Problems[0].Detail, test.says) {
 				t.Errorf("%q does not say %q", wrong.Problems[0].Detail, test.says)
 			}
+		})
+	}
+}
+
+// Where the folder cannot be written to that is no mistake of the spec's: it is
+// told before the run, and best effort goes on without.
+func TestConfigureUnavailable(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		given   attributes
+		prepare func(workspace string) error
+		says    string
+	}{
+		"no workspace": {prepare: os.Remove, says: "no such file"},
+		"link out":     {given: attributes{"path": "log"}, prepare: func(w string) error { return os.Symlink(os.TempDir(), filepath.Join(w, "log")) }, says: "suite's tree"},
+		"lock is a folder": {given: attributes{"path": "log"}, prepare: func(w string) error {
+			return os.MkdirAll(filepath.Join(w, "log", ".lock"), 0o700)
+		}, says: "directory"},
+		"lock links out": {given: attributes{"path": "log"}, prepare: func(w string) error {
+			return errors.Join(os.Mkdir(filepath.Join(w, "log"), 0o700), os.Symlink("../../outside", filepath.Join(w, "log", ".lock")))
+		}, says: "suite's tree"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			workspace := filepath.Join(t.TempDir(), "suite")
+			if err := os.Mkdir(workspace, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if test.prepare != nil {
+				if err := test.prepare(workspace); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := configure(t, workspace, test.given)
+			if failure := asError(t, err); failure.Kind != sdk.Unavailable || !strings.Contains(failure.Message, test.says) {
+				t.Errorf("%+v does not say %q", failure, test.says)
+			}
+			lenient := attributes{"mode": modeBestEffort}
+			maps.Copy(lenient, test.given)
+			p, err := configure(t, workspace, lenient)
+			if err != nil {
+				t.Fatalf("best effort: %v", err)
+			}
+			asError(t, p.Deliver(t.Context(), []sdk.Event{session("s-1")}))
 		})
 	}
 }
@@ -323,7 +370,7 @@ func TestDeliverNotWritable(t *testing.T) {
 				t.Fatal(err)
 			}
 			failure := asError(t, p.Deliver(t.Context(), []sdk.Event{session("s-2")}))
-			if failure.Kind != sdk.Unavailable || !strings.Contains(failure.Message, ".assay/audit/audit-") {
+			if failure.Kind != sdk.Unavailable || !strings.Contains(failure.Message, ".assay/audit cannot") {
 				t.Errorf("%+v, want unavailable, naming the file", failure)
 			}
 			if strings.Contains(failure.Message, workspace) {
@@ -348,7 +395,7 @@ func TestDeliverLocked(t *testing.T) {
 	workspace := t.TempDir()
 	p := configured(t, workspace, nil)
 	folder := filepath.Join(workspace, ".assay/audit")
-	other := flock.New(filepath.Join(folder, lockName))
+	other := flock.New(filepath.Join(folder, ".lock"))
 	if err := other.Lock(); err != nil {
 		t.Fatal(err)
 	}

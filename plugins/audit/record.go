@@ -3,47 +3,20 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/assay-cx/assay/plugins/audit/auditlog"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-// record is a line of the log. It is a closed list of fields: none holds free
-// text of the platform's, such as a message, a stack, an input or an output,
-// and that is what makes piiExcluded true. The names of suite and vector are
+// newRecord is an event as the log keeps it. No free text of the platform's
+// goes into it, and of persons at most the login name of who runs assay:
+// piiExcluded says whether that is there. The names of suite and vector are
 // the spec's own words.
-type record struct {
-	AuditID             string          `json:"auditId"` // a UUID, the same where an event is delivered again
-	Event               string          `json:"event"`
-	RunID               string          `json:"runId"`
-	Suite               string          `json:"suite"`
-	Vector              string          `json:"vector,omitempty"`
-	SessionID           string          `json:"sessionId"`
-	ActionID            string          `json:"actionId"`
-	InputHash           string          `json:"inputHash"` // SHA-256 in hex of the canonical input as submitted
-	Status              string          `json:"status"`
-	Classification      string          `json:"classification,omitempty"` // only when FAILED
-	Verdict             string          `json:"verdict,omitempty"`
-	ErrorKind           string          `json:"errorKind,omitempty"`
-	HTTPStatus          int             `json:"httpStatus,omitempty"`
-	ExecutionDurationMS int64           `json:"executionDurationMs"`
-	LoggedAt            string          `json:"loggedAt"` // ISO 8601, UTC
-	ComplianceFlags     complianceFlags `json:"complianceFlags"`
-}
-
-// complianceFlags say what was really done to the record.
-type complianceFlags struct {
-	DataMasked    bool `json:"dataMasked"`  // the host redacted the event
-	PIIExcluded   bool `json:"piiExcluded"` // see record
-	RetentionDays int  `json:"retentionDays"`
-}
-
-func newRecord(event sdk.Event, now time.Time, retentionDays int) record {
-	r := record{
+func (p *Plugin) newRecord(event *sdk.Event) auditlog.Record {
+	r := auditlog.Record{
 		AuditID:             auditID(event.ID),
 		Event:               identifier(string(event.Type)),
 		RunID:               identifier(event.RunID),
@@ -55,12 +28,20 @@ func newRecord(event sdk.Event, now time.Time, retentionDays int) record {
 		Status:              identifier(string(event.Status)),
 		Verdict:             identifier(event.Verdict),
 		ExecutionDurationMS: event.DurationMS,
-		LoggedAt:            now.Format(time.RFC3339Nano),
-		ComplianceFlags: complianceFlags{
+		SubmissionID:        identifier(event.SubmissionID),
+		Command:             clip(event.Command),
+		Plugin:              clip(event.Plugin),
+		Setting:             clip(event.Setting),
+		SHA256:              identifier(event.SHA256),
+		Count:               event.Count,
+		ComplianceFlags: auditlog.ComplianceFlags{
 			DataMasked:    event.Masked,
-			PIIExcluded:   true,
-			RetentionDays: retentionDays,
+			PIIExcluded:   event.Actor == nil || event.Actor.User == "",
+			RetentionDays: p.settings.RetentionDays,
 		},
+	}
+	if r.InputHash != "" {
+		r.InputHMAC, r.HMACKeyID = p.log.HMAC(r.InputHash)
 	}
 	if event.Classification != nil {
 		r.Classification = identifier(event.Classification.Class)
@@ -68,6 +49,13 @@ func newRecord(event sdk.Event, now time.Time, retentionDays int) record {
 	if event.Error != nil {
 		r.ErrorKind = clip(event.Error.Kind)
 		r.HTTPStatus = event.Error.HTTPStatus
+	}
+	if a := event.Actor; a != nil {
+		r.Actor = &auditlog.Actor{User: clip(a.User), Host: clip(a.Host), CI: clip(a.CI), Job: clip(a.Job), Commit: identifier(a.Commit)}
+	}
+	if s := event.Summary; s != nil {
+		summary := auditlog.Summary(*s)
+		r.Summary = &summary
 	}
 	return r
 }
@@ -81,13 +69,31 @@ func auditID(id string) string {
 	return uuid.NewString()
 }
 
-// identifierPattern is what ids and words of a closed set look like.
-var identifierPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+// maxIdentifier is the length of the longest id, in bytes.
+const maxIdentifier = 128
+
+// isIdentifier reports whether a text looks like an id or a word of a closed
+// set: letters, digits, and . _ : - but at its start.
+func isIdentifier(text string) bool {
+	if len(text) > maxIdentifier || strings.IndexByte("._:-", text[0]) >= 0 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		case c == '.', c == '_', c == ':', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // identifier lets through what looks like an id. Anything else the platform
 // may give as one could be a person's name or address: its digest stands for it.
 func identifier(id string) string {
-	if id == "" || identifierPattern.MatchString(id) {
+	if id == "" || isIdentifier(id) {
 		return id
 	}
 	digest := sha256.Sum256([]byte(id))

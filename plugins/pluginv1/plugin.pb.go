@@ -381,7 +381,11 @@ type ConfigureResponse struct {
 	// Nothing is configured where there are problems.
 	Problems []*Problem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
 	// How the host should poll a target's sessions; absent for the host's defaults.
-	Poll          *PollPolicy `protobuf:"bytes,2,opt,name=poll,proto3" json:"poll,omitempty"`
+	Poll *PollPolicy `protobuf:"bytes,2,opt,name=poll,proto3" json:"poll,omitempty"`
+	// A required sink that may fail: the host warns, and the run does not err.
+	BestEffort bool `protobuf:"varint,3,opt,name=best_effort,json=bestEffort,proto3" json:"best_effort,omitempty"`
+	// Which events a queued sink wants; absent for all of them.
+	Sink          *SinkPolicy `protobuf:"bytes,4,opt,name=sink,proto3" json:"sink,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,6 +434,84 @@ func (x *ConfigureResponse) GetPoll() *PollPolicy {
 	return nil
 }
 
+func (x *ConfigureResponse) GetBestEffort() bool {
+	if x != nil {
+		return x.BestEffort
+	}
+	return false
+}
+
+func (x *ConfigureResponse) GetSink() *SinkPolicy {
+	if x != nil {
+		return x.Sink
+	}
+	return nil
+}
+
+// What a queued sink's settings ask of the host.
+type SinkPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event types that it wants; none for all of them.
+	Types []string `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
+	// The verdicts (pass, fail, error) whose events it wants; none for all of them.
+	Verdicts []string `protobuf:"bytes,2,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	// Somebody opted in to its getting inputs, masked.
+	IncludeInput  bool `protobuf:"varint,3,opt,name=include_input,json=includeInput,proto3" json:"include_input,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SinkPolicy) Reset() {
+	*x = SinkPolicy{}
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SinkPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SinkPolicy) ProtoMessage() {}
+
+func (x *SinkPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SinkPolicy.ProtoReflect.Descriptor instead.
+func (*SinkPolicy) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SinkPolicy) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *SinkPolicy) GetVerdicts() []string {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
+}
+
+func (x *SinkPolicy) GetIncludeInput() bool {
+	if x != nil {
+		return x.IncludeInput
+	}
+	return false
+}
+
 type PollPolicy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InitialMs     int64                  `protobuf:"varint,1,opt,name=initial_ms,json=initialMs,proto3" json:"initial_ms,omitempty"` // first wait between two polls
@@ -442,7 +524,7 @@ type PollPolicy struct {
 
 func (x *PollPolicy) Reset() {
 	*x = PollPolicy{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[5]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +536,7 @@ func (x *PollPolicy) String() string {
 func (*PollPolicy) ProtoMessage() {}
 
 func (x *PollPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[5]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +549,7 @@ func (x *PollPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollPolicy.ProtoReflect.Descriptor instead.
 func (*PollPolicy) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PollPolicy) GetInitialMs() int64 {
@@ -506,7 +588,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[6]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +600,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[6]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +613,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 type ShutdownResponse struct {
@@ -542,7 +624,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[7]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +636,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[7]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +649,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 type TokenRequest struct {
@@ -580,7 +662,7 @@ type TokenRequest struct {
 
 func (x *TokenRequest) Reset() {
 	*x = TokenRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[8]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +674,7 @@ func (x *TokenRequest) String() string {
 func (*TokenRequest) ProtoMessage() {}
 
 func (x *TokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[8]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +687,7 @@ func (x *TokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRequest.ProtoReflect.Descriptor instead.
 func (*TokenRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TokenRequest) GetRejected() string {
@@ -626,7 +708,7 @@ type TokenResponse struct {
 
 func (x *TokenResponse) Reset() {
 	*x = TokenResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[9]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +720,7 @@ func (x *TokenResponse) String() string {
 func (*TokenResponse) ProtoMessage() {}
 
 func (x *TokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[9]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +733,7 @@ func (x *TokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenResponse.ProtoReflect.Descriptor instead.
 func (*TokenResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TokenResponse) GetToken() string {
@@ -688,7 +770,7 @@ type SubmitRequest struct {
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[10]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +782,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[10]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +795,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmitRequest) GetToken() string {
@@ -755,7 +837,7 @@ type SubmitResponse struct {
 
 func (x *SubmitResponse) Reset() {
 	*x = SubmitResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[11]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +849,7 @@ func (x *SubmitResponse) String() string {
 func (*SubmitResponse) ProtoMessage() {}
 
 func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[11]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +862,7 @@ func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
 func (*SubmitResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SubmitResponse) GetSessionId() string {
@@ -809,7 +891,7 @@ type PollRequest struct {
 
 func (x *PollRequest) Reset() {
 	*x = PollRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[12]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +903,7 @@ func (x *PollRequest) String() string {
 func (*PollRequest) ProtoMessage() {}
 
 func (x *PollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[12]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +916,7 @@ func (x *PollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollRequest.ProtoReflect.Descriptor instead.
 func (*PollRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PollRequest) GetToken() string {
@@ -875,7 +957,7 @@ type PollResponse struct {
 
 func (x *PollResponse) Reset() {
 	*x = PollResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[13]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +969,7 @@ func (x *PollResponse) String() string {
 func (*PollResponse) ProtoMessage() {}
 
 func (x *PollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[13]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +982,7 @@ func (x *PollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollResponse.ProtoReflect.Descriptor instead.
 func (*PollResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PollResponse) GetStatus() string {
@@ -929,7 +1011,7 @@ type MetricsRequest struct {
 
 func (x *MetricsRequest) Reset() {
 	*x = MetricsRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1023,7 @@ func (x *MetricsRequest) String() string {
 func (*MetricsRequest) ProtoMessage() {}
 
 func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1036,7 @@ func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsRequest.ProtoReflect.Descriptor instead.
 func (*MetricsRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MetricsRequest) GetToken() string {
@@ -995,7 +1077,7 @@ type MetricsResponse struct {
 
 func (x *MetricsResponse) Reset() {
 	*x = MetricsResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1089,7 @@ func (x *MetricsResponse) String() string {
 func (*MetricsResponse) ProtoMessage() {}
 
 func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1102,7 @@ func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsResponse.ProtoReflect.Descriptor instead.
 func (*MetricsResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MetricsResponse) GetRows() []*MetricsRow {
@@ -1050,7 +1132,7 @@ type MetricsRow struct {
 
 func (x *MetricsRow) Reset() {
 	*x = MetricsRow{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1144,7 @@ func (x *MetricsRow) String() string {
 func (*MetricsRow) ProtoMessage() {}
 
 func (x *MetricsRow) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1157,7 @@ func (x *MetricsRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsRow.ProtoReflect.Descriptor instead.
 func (*MetricsRow) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MetricsRow) GetStatus() string {
@@ -1123,7 +1205,7 @@ type GetSchemaRequest struct {
 
 func (x *GetSchemaRequest) Reset() {
 	*x = GetSchemaRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1217,7 @@ func (x *GetSchemaRequest) String() string {
 func (*GetSchemaRequest) ProtoMessage() {}
 
 func (x *GetSchemaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1230,7 @@ func (x *GetSchemaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSchemaRequest.ProtoReflect.Descriptor instead.
 func (*GetSchemaRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetSchemaRequest) GetToken() string {
@@ -1174,7 +1256,7 @@ type GetSchemaResponse struct {
 
 func (x *GetSchemaResponse) Reset() {
 	*x = GetSchemaResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1268,7 @@ func (x *GetSchemaResponse) String() string {
 func (*GetSchemaResponse) ProtoMessage() {}
 
 func (x *GetSchemaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1281,7 @@ func (x *GetSchemaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSchemaResponse.ProtoReflect.Descriptor instead.
 func (*GetSchemaResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetSchemaResponse) GetSchema() []byte {
@@ -1220,7 +1302,7 @@ type PutSchemaRequest struct {
 
 func (x *PutSchemaRequest) Reset() {
 	*x = PutSchemaRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1314,7 @@ func (x *PutSchemaRequest) String() string {
 func (*PutSchemaRequest) ProtoMessage() {}
 
 func (x *PutSchemaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1327,7 @@ func (x *PutSchemaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSchemaRequest.ProtoReflect.Descriptor instead.
 func (*PutSchemaRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PutSchemaRequest) GetToken() string {
@@ -1277,7 +1359,7 @@ type PutSchemaResponse struct {
 
 func (x *PutSchemaResponse) Reset() {
 	*x = PutSchemaResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1371,7 @@ func (x *PutSchemaResponse) String() string {
 func (*PutSchemaResponse) ProtoMessage() {}
 
 func (x *PutSchemaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1384,7 @@ func (x *PutSchemaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSchemaResponse.ProtoReflect.Descriptor instead.
 func (*PutSchemaResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 type DeliverRequest struct {
@@ -1314,7 +1396,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[21]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1326,7 +1408,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[21]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1339,7 +1421,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeliverRequest) GetEvents() [][]byte {
@@ -1357,7 +1439,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[22]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1451,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[22]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1464,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 type CallRequest struct {
@@ -1395,7 +1477,7 @@ type CallRequest struct {
 
 func (x *CallRequest) Reset() {
 	*x = CallRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[23]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1489,7 @@ func (x *CallRequest) String() string {
 func (*CallRequest) ProtoMessage() {}
 
 func (x *CallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[23]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1502,7 @@ func (x *CallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRequest.ProtoReflect.Descriptor instead.
 func (*CallRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CallRequest) GetName() string {
@@ -1446,7 +1528,7 @@ type CallResponse struct {
 
 func (x *CallResponse) Reset() {
 	*x = CallResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1458,7 +1540,7 @@ func (x *CallResponse) String() string {
 func (*CallResponse) ProtoMessage() {}
 
 func (x *CallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1471,7 +1553,7 @@ func (x *CallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallResponse.ProtoReflect.Descriptor instead.
 func (*CallResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CallResponse) GetDocument() []byte {
@@ -1521,10 +1603,18 @@ const file_plugins_pluginv1_plugin_proto_rawDesc = "" +
 	"\aProblem\x12\x1c\n" +
 	"\tattribute\x18\x01 \x01(\tR\tattribute\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"z\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xcc\x01\n" +
 	"\x11ConfigureResponse\x124\n" +
 	"\bproblems\x18\x01 \x03(\v2\x18.assay.plugin.v1.ProblemR\bproblems\x12/\n" +
-	"\x04poll\x18\x02 \x01(\v2\x1b.assay.plugin.v1.PollPolicyR\x04poll\"}\n" +
+	"\x04poll\x18\x02 \x01(\v2\x1b.assay.plugin.v1.PollPolicyR\x04poll\x12\x1f\n" +
+	"\vbest_effort\x18\x03 \x01(\bR\n" +
+	"bestEffort\x12/\n" +
+	"\x04sink\x18\x04 \x01(\v2\x1b.assay.plugin.v1.SinkPolicyR\x04sink\"c\n" +
+	"\n" +
+	"SinkPolicy\x12\x14\n" +
+	"\x05types\x18\x01 \x03(\tR\x05types\x12\x1a\n" +
+	"\bverdicts\x18\x02 \x03(\tR\bverdicts\x12#\n" +
+	"\rinclude_input\x18\x03 \x01(\bR\fincludeInput\"}\n" +
 	"\n" +
 	"PollPolicy\x12\x1d\n" +
 	"\n" +
@@ -1624,7 +1714,7 @@ func file_plugins_pluginv1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugins_pluginv1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plugins_pluginv1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_plugins_pluginv1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_plugins_pluginv1_plugin_proto_goTypes = []any{
 	(Error_Kind)(0),           // 0: assay.plugin.v1.Error.Kind
 	(*Error)(nil),             // 1: assay.plugin.v1.Error
@@ -1632,60 +1722,62 @@ var file_plugins_pluginv1_plugin_proto_goTypes = []any{
 	(*ConfigureRequest)(nil),  // 3: assay.plugin.v1.ConfigureRequest
 	(*Problem)(nil),           // 4: assay.plugin.v1.Problem
 	(*ConfigureResponse)(nil), // 5: assay.plugin.v1.ConfigureResponse
-	(*PollPolicy)(nil),        // 6: assay.plugin.v1.PollPolicy
-	(*ShutdownRequest)(nil),   // 7: assay.plugin.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),  // 8: assay.plugin.v1.ShutdownResponse
-	(*TokenRequest)(nil),      // 9: assay.plugin.v1.TokenRequest
-	(*TokenResponse)(nil),     // 10: assay.plugin.v1.TokenResponse
-	(*SubmitRequest)(nil),     // 11: assay.plugin.v1.SubmitRequest
-	(*SubmitResponse)(nil),    // 12: assay.plugin.v1.SubmitResponse
-	(*PollRequest)(nil),       // 13: assay.plugin.v1.PollRequest
-	(*PollResponse)(nil),      // 14: assay.plugin.v1.PollResponse
-	(*MetricsRequest)(nil),    // 15: assay.plugin.v1.MetricsRequest
-	(*MetricsResponse)(nil),   // 16: assay.plugin.v1.MetricsResponse
-	(*MetricsRow)(nil),        // 17: assay.plugin.v1.MetricsRow
-	(*GetSchemaRequest)(nil),  // 18: assay.plugin.v1.GetSchemaRequest
-	(*GetSchemaResponse)(nil), // 19: assay.plugin.v1.GetSchemaResponse
-	(*PutSchemaRequest)(nil),  // 20: assay.plugin.v1.PutSchemaRequest
-	(*PutSchemaResponse)(nil), // 21: assay.plugin.v1.PutSchemaResponse
-	(*DeliverRequest)(nil),    // 22: assay.plugin.v1.DeliverRequest
-	(*DeliverResponse)(nil),   // 23: assay.plugin.v1.DeliverResponse
-	(*CallRequest)(nil),       // 24: assay.plugin.v1.CallRequest
-	(*CallResponse)(nil),      // 25: assay.plugin.v1.CallResponse
+	(*SinkPolicy)(nil),        // 6: assay.plugin.v1.SinkPolicy
+	(*PollPolicy)(nil),        // 7: assay.plugin.v1.PollPolicy
+	(*ShutdownRequest)(nil),   // 8: assay.plugin.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),  // 9: assay.plugin.v1.ShutdownResponse
+	(*TokenRequest)(nil),      // 10: assay.plugin.v1.TokenRequest
+	(*TokenResponse)(nil),     // 11: assay.plugin.v1.TokenResponse
+	(*SubmitRequest)(nil),     // 12: assay.plugin.v1.SubmitRequest
+	(*SubmitResponse)(nil),    // 13: assay.plugin.v1.SubmitResponse
+	(*PollRequest)(nil),       // 14: assay.plugin.v1.PollRequest
+	(*PollResponse)(nil),      // 15: assay.plugin.v1.PollResponse
+	(*MetricsRequest)(nil),    // 16: assay.plugin.v1.MetricsRequest
+	(*MetricsResponse)(nil),   // 17: assay.plugin.v1.MetricsResponse
+	(*MetricsRow)(nil),        // 18: assay.plugin.v1.MetricsRow
+	(*GetSchemaRequest)(nil),  // 19: assay.plugin.v1.GetSchemaRequest
+	(*GetSchemaResponse)(nil), // 20: assay.plugin.v1.GetSchemaResponse
+	(*PutSchemaRequest)(nil),  // 21: assay.plugin.v1.PutSchemaRequest
+	(*PutSchemaResponse)(nil), // 22: assay.plugin.v1.PutSchemaResponse
+	(*DeliverRequest)(nil),    // 23: assay.plugin.v1.DeliverRequest
+	(*DeliverResponse)(nil),   // 24: assay.plugin.v1.DeliverResponse
+	(*CallRequest)(nil),       // 25: assay.plugin.v1.CallRequest
+	(*CallResponse)(nil),      // 26: assay.plugin.v1.CallResponse
 }
 var file_plugins_pluginv1_plugin_proto_depIdxs = []int32{
 	0,  // 0: assay.plugin.v1.Error.kind:type_name -> assay.plugin.v1.Error.Kind
 	2,  // 1: assay.plugin.v1.ConfigureRequest.attributes:type_name -> assay.plugin.v1.Attribute
 	4,  // 2: assay.plugin.v1.ConfigureResponse.problems:type_name -> assay.plugin.v1.Problem
-	6,  // 3: assay.plugin.v1.ConfigureResponse.poll:type_name -> assay.plugin.v1.PollPolicy
-	2,  // 4: assay.plugin.v1.SubmitRequest.overrides:type_name -> assay.plugin.v1.Attribute
-	2,  // 5: assay.plugin.v1.PollRequest.overrides:type_name -> assay.plugin.v1.Attribute
-	17, // 6: assay.plugin.v1.MetricsResponse.rows:type_name -> assay.plugin.v1.MetricsRow
-	3,  // 7: assay.plugin.v1.Plugin.Configure:input_type -> assay.plugin.v1.ConfigureRequest
-	7,  // 8: assay.plugin.v1.Plugin.Shutdown:input_type -> assay.plugin.v1.ShutdownRequest
-	9,  // 9: assay.plugin.v1.Auth.Token:input_type -> assay.plugin.v1.TokenRequest
-	11, // 10: assay.plugin.v1.Target.Submit:input_type -> assay.plugin.v1.SubmitRequest
-	13, // 11: assay.plugin.v1.Target.Poll:input_type -> assay.plugin.v1.PollRequest
-	15, // 12: assay.plugin.v1.Target.Metrics:input_type -> assay.plugin.v1.MetricsRequest
-	18, // 13: assay.plugin.v1.Target.GetSchema:input_type -> assay.plugin.v1.GetSchemaRequest
-	20, // 14: assay.plugin.v1.Target.PutSchema:input_type -> assay.plugin.v1.PutSchemaRequest
-	22, // 15: assay.plugin.v1.Sink.Deliver:input_type -> assay.plugin.v1.DeliverRequest
-	24, // 16: assay.plugin.v1.Hook.Call:input_type -> assay.plugin.v1.CallRequest
-	5,  // 17: assay.plugin.v1.Plugin.Configure:output_type -> assay.plugin.v1.ConfigureResponse
-	8,  // 18: assay.plugin.v1.Plugin.Shutdown:output_type -> assay.plugin.v1.ShutdownResponse
-	10, // 19: assay.plugin.v1.Auth.Token:output_type -> assay.plugin.v1.TokenResponse
-	12, // 20: assay.plugin.v1.Target.Submit:output_type -> assay.plugin.v1.SubmitResponse
-	14, // 21: assay.plugin.v1.Target.Poll:output_type -> assay.plugin.v1.PollResponse
-	16, // 22: assay.plugin.v1.Target.Metrics:output_type -> assay.plugin.v1.MetricsResponse
-	19, // 23: assay.plugin.v1.Target.GetSchema:output_type -> assay.plugin.v1.GetSchemaResponse
-	21, // 24: assay.plugin.v1.Target.PutSchema:output_type -> assay.plugin.v1.PutSchemaResponse
-	23, // 25: assay.plugin.v1.Sink.Deliver:output_type -> assay.plugin.v1.DeliverResponse
-	25, // 26: assay.plugin.v1.Hook.Call:output_type -> assay.plugin.v1.CallResponse
-	17, // [17:27] is the sub-list for method output_type
-	7,  // [7:17] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	7,  // 3: assay.plugin.v1.ConfigureResponse.poll:type_name -> assay.plugin.v1.PollPolicy
+	6,  // 4: assay.plugin.v1.ConfigureResponse.sink:type_name -> assay.plugin.v1.SinkPolicy
+	2,  // 5: assay.plugin.v1.SubmitRequest.overrides:type_name -> assay.plugin.v1.Attribute
+	2,  // 6: assay.plugin.v1.PollRequest.overrides:type_name -> assay.plugin.v1.Attribute
+	18, // 7: assay.plugin.v1.MetricsResponse.rows:type_name -> assay.plugin.v1.MetricsRow
+	3,  // 8: assay.plugin.v1.Plugin.Configure:input_type -> assay.plugin.v1.ConfigureRequest
+	8,  // 9: assay.plugin.v1.Plugin.Shutdown:input_type -> assay.plugin.v1.ShutdownRequest
+	10, // 10: assay.plugin.v1.Auth.Token:input_type -> assay.plugin.v1.TokenRequest
+	12, // 11: assay.plugin.v1.Target.Submit:input_type -> assay.plugin.v1.SubmitRequest
+	14, // 12: assay.plugin.v1.Target.Poll:input_type -> assay.plugin.v1.PollRequest
+	16, // 13: assay.plugin.v1.Target.Metrics:input_type -> assay.plugin.v1.MetricsRequest
+	19, // 14: assay.plugin.v1.Target.GetSchema:input_type -> assay.plugin.v1.GetSchemaRequest
+	21, // 15: assay.plugin.v1.Target.PutSchema:input_type -> assay.plugin.v1.PutSchemaRequest
+	23, // 16: assay.plugin.v1.Sink.Deliver:input_type -> assay.plugin.v1.DeliverRequest
+	25, // 17: assay.plugin.v1.Hook.Call:input_type -> assay.plugin.v1.CallRequest
+	5,  // 18: assay.plugin.v1.Plugin.Configure:output_type -> assay.plugin.v1.ConfigureResponse
+	9,  // 19: assay.plugin.v1.Plugin.Shutdown:output_type -> assay.plugin.v1.ShutdownResponse
+	11, // 20: assay.plugin.v1.Auth.Token:output_type -> assay.plugin.v1.TokenResponse
+	13, // 21: assay.plugin.v1.Target.Submit:output_type -> assay.plugin.v1.SubmitResponse
+	15, // 22: assay.plugin.v1.Target.Poll:output_type -> assay.plugin.v1.PollResponse
+	17, // 23: assay.plugin.v1.Target.Metrics:output_type -> assay.plugin.v1.MetricsResponse
+	20, // 24: assay.plugin.v1.Target.GetSchema:output_type -> assay.plugin.v1.GetSchemaResponse
+	22, // 25: assay.plugin.v1.Target.PutSchema:output_type -> assay.plugin.v1.PutSchemaResponse
+	24, // 26: assay.plugin.v1.Sink.Deliver:output_type -> assay.plugin.v1.DeliverResponse
+	26, // 27: assay.plugin.v1.Hook.Call:output_type -> assay.plugin.v1.CallResponse
+	18, // [18:28] is the sub-list for method output_type
+	8,  // [8:18] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_plugins_pluginv1_plugin_proto_init() }
@@ -1699,7 +1791,7 @@ func file_plugins_pluginv1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugins_pluginv1_plugin_proto_rawDesc), len(file_plugins_pluginv1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   5,
 		},

@@ -45,7 +45,11 @@ func (c *Client) Configure(ctx context.Context, config Config) (Configured, erro
 	if problems := response.GetProblems(); len(problems) > 0 {
 		return Configured{}, problemsFromProto(problems)
 	}
-	return Configured{Poll: pollPolicyFromProto(response.GetPoll())}, nil
+	return Configured{
+		Poll:       pollPolicyFromProto(response.GetPoll()),
+		BestEffort: response.GetBestEffort(),
+		Sink:       sinkPolicyFromProto(response.GetSink()),
+	}, nil
 }
 
 // Shutdown asks the plugin to finish what it holds.

@@ -1,6 +1,9 @@
 package sdk
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EventType says what an event is about.
 type EventType string
@@ -15,10 +18,32 @@ const (
 	EventNotFinished EventType = "not_finished"
 	// EventDeliveryGivenUp: an event for a queued sink was not delivered.
 	EventDeliveryGivenUp EventType = "delivery_given_up"
+	// EventRunStarted: a suite's run begins; Actor says who runs it.
+	EventRunStarted EventType = "run_started"
+	// EventRunEnded: a suite's run is over; Verdict and Summary say how it ended.
+	EventRunEnded EventType = "run_ended"
+	// EventSubmitting: an input is about to be submitted. It is recorded before
+	// the first byte is sent; what came of it follows as EventSession,
+	// EventNotStarted or EventNotFinished, with the same SubmissionID.
+	EventSubmitting EventType = "submitting"
+	// EventRefused: the host itself refused an input, and submitted nothing.
+	EventRefused EventType = "refused"
+	// EventOptIn: a plugin was let have more than it gets by default, such as
+	// the input; Plugin and Setting name what was opted in to.
+	EventOptIn EventType = "opt_in"
+	// EventDevPlugin: a plugin runs that the lock file does not vouch for;
+	// Plugin names it, SHA256 is its file's.
+	EventDevPlugin EventType = "dev_plugin"
+	// EventDeployed: an action's schema was deployed; SHA256 is the document's.
+	EventDeployed EventType = "deployed"
+	// EventPruned: records were removed on purpose; Plugin (or Command) says
+	// whose, Count how many.
+	EventPruned EventType = "pruned"
 )
 
 // Event is something that happened, on its way to the sinks. The host has
-// redacted it: it holds no input, no secret and no value of a sensitive path.
+// redacted it: it holds no secret, no value of a sensitive path and, but for
+// sinks that opted in, no input.
 type Event struct {
 	ID         string    `json:"id"` // a UUID, the same at every redelivery
 	Type       EventType `json:"type"`
@@ -30,16 +55,47 @@ type Event struct {
 	ActionName string    `json:"action_name,omitempty"`
 	SessionID  string    `json:"session_id,omitempty"`
 	// InputHash is the SHA-256, in hex, of the canonical input (RFC 8785) as submitted.
-	InputHash  string          `json:"input_hash,omitempty"`
+	InputHash string `json:"input_hash,omitempty"`
+	// Input is the submitted input, sensitive paths masked. Only sinks have it
+	// whose settings opted in; see SinkPolicy.
+	Input      json.RawMessage `json:"input,omitempty"`
 	Verdict    string          `json:"verdict,omitempty"` // pass, fail, error
 	Status     ExecutionStatus `json:"status,omitempty"`
 	DurationMS int64           `json:"duration_ms"` // of the execution, as the platform says
 
 	Classification *Classification `json:"classification,omitempty"` // only when FAILED
 	Correlation    *Correlation    `json:"correlation,omitempty"`    // only when FAILED
-	Error          *EventError     `json:"error,omitempty"`          // not_started, not_finished, delivery_given_up
+	Error          *EventError     `json:"error,omitempty"`          // not_started, not_finished, refused, delivery_given_up
+
+	// SubmissionID ties what came of a submission to its EventSubmitting.
+	SubmissionID string      `json:"submission_id,omitempty"`
+	Actor        *Actor      `json:"actor,omitempty"`   // run_started; any event of a command outside a run
+	Command      string      `json:"command,omitempty"` // what asked for it, such as "run" or "outbox purge"
+	Summary      *RunSummary `json:"summary,omitempty"` // run_ended
+	Plugin       string      `json:"plugin,omitempty"`  // the plugin block that it is about
+	Setting      string      `json:"setting,omitempty"` // opt_in: the attribute, such as "include_input"
+	SHA256       string      `json:"sha256,omitempty"`  // hex: of a dev plugin's file, of a deployed document
+	Count        int64       `json:"count,omitempty"`   // pruned: how many records
 	// Masked says that the host ran its redaction over this event.
 	Masked bool `json:"masked"`
+}
+
+// Actor is who runs assay, as far as the environment tells.
+type Actor struct {
+	User   string `json:"user,omitempty"`   // login name
+	Host   string `json:"host,omitempty"`   // host name
+	CI     string `json:"ci,omitempty"`     // the CI system, such as "github-actions"
+	Job    string `json:"job,omitempty"`    // the CI job or run, an id or a URL without credentials
+	Commit string `json:"commit,omitempty"` // of the repository, in hex
+}
+
+// RunSummary counts a run's vectors.
+type RunSummary struct {
+	Total   int `json:"total"`
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Errored int `json:"errored"`
+	Skipped int `json:"skipped"`
 }
 
 // Classification says whose fault a failure is.

@@ -56,6 +56,17 @@ func pollPolicyFromProto(p *pluginv1.PollPolicy) *PollPolicy {
 	}
 }
 
+func sinkPolicyFromProto(p *pluginv1.SinkPolicy) *SinkPolicy {
+	if p == nil {
+		return nil
+	}
+	policy := &SinkPolicy{Verdicts: p.GetVerdicts(), IncludeInput: p.GetIncludeInput()}
+	for _, t := range p.GetTypes() {
+		policy.Types = append(policy.Types, EventType(t))
+	}
+	return policy
+}
+
 func tokenFromProto(r *pluginv1.TokenResponse) (Token, error) {
 	if r.GetToken() == "" {
 		return Token{}, protocolError("a token that is empty")

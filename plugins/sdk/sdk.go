@@ -129,6 +129,21 @@ func (c Config) Decode(v any) error { return json.Unmarshal(c.Attributes, v) }
 type Configured struct {
 	// Poll is how to poll a target's sessions; nil for the host's defaults.
 	Poll *PollPolicy
+	// BestEffort lets a required sink fail: the host warns where the run would
+	// err otherwise.
+	BestEffort bool
+	// Sink is which events a queued sink wants; nil for all of them.
+	Sink *SinkPolicy
+}
+
+// SinkPolicy is what a queued sink's settings ask of the host. The zero value
+// asks for every event, without inputs.
+type SinkPolicy struct {
+	Types    []EventType // those that it wants; none for all of them
+	Verdicts []string    // pass, fail, error: those whose events it wants; none for all of them
+	// IncludeInput says that somebody opted in to the sink's getting inputs.
+	// The host masks sensitive paths in them, and has the opt-in audited.
+	IncludeInput bool
 }
 
 // PollPolicy bounds the polling of one session.

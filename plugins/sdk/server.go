@@ -62,7 +62,11 @@ func (s pluginServer) Configure(ctx context.Context, r *pluginv1.ConfigureReques
 	if err != nil {
 		return nil, err
 	}
-	return &pluginv1.ConfigureResponse{Poll: pollPolicyToProto(configured.Poll)}, nil
+	return &pluginv1.ConfigureResponse{
+		Poll:       pollPolicyToProto(configured.Poll),
+		BestEffort: configured.BestEffort,
+		Sink:       sinkPolicyToProto(configured.Sink),
+	}, nil
 }
 
 func (s pluginServer) Shutdown(ctx context.Context, _ *pluginv1.ShutdownRequest) (*pluginv1.ShutdownResponse, error) {

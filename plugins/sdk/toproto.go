@@ -70,6 +70,17 @@ func pollPolicyToProto(p *PollPolicy) *pluginv1.PollPolicy {
 	}
 }
 
+func sinkPolicyToProto(p *SinkPolicy) *pluginv1.SinkPolicy {
+	if p == nil {
+		return nil
+	}
+	policy := &pluginv1.SinkPolicy{Verdicts: p.Verdicts, IncludeInput: p.IncludeInput}
+	for _, t := range p.Types {
+		policy.Types = append(policy.Types, string(t))
+	}
+	return policy
+}
+
 func tokenToProto(t Token) *pluginv1.TokenResponse {
 	return &pluginv1.TokenResponse{
 		Token:           t.Value,

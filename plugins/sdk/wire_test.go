@@ -98,7 +98,11 @@ func TestSubmitAnswersAtOnce(t *testing.T) {
 }
 
 func TestConfigure(t *testing.T) {
-	p := &everything{configured: sdk.Configured{Poll: &sdk.PollPolicy{Initial: time.Second, Max: time.Minute, Attempts: 60, Timeout: time.Hour}}}
+	p := &everything{configured: sdk.Configured{
+		Poll:       &sdk.PollPolicy{Initial: time.Second, Max: time.Minute, Attempts: 60, Timeout: time.Hour},
+		BestEffort: true,
+		Sink:       &sdk.SinkPolicy{Types: []sdk.EventType{sdk.EventSession}, Verdicts: []string{"fail", "error"}, IncludeInput: true},
+	}}
 	client := dial(t, p)
 	config := sdk.Config{Attributes: json.RawMessage(`{"n":1.50,"poll":{"max":"3s"},"url":"http://x/?a=1&b"}`), Workspace: "/w", LocalHosts: []string{"127.0.0.1:1"}}
 	configured, err := client.Configure(t.Context(), config)

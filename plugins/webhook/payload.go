@@ -18,24 +18,32 @@ const maxPayload = 20_000
 const maxName = 256
 
 // payload is what receivers get. It is a closed list of fields, none of which
-// holds an input.
+// holds an input but the one that somebody opted in to.
 type payload struct {
-	Version             int          `json:"version"`
-	Event               string       `json:"event"`
-	RunID               string       `json:"runId"`
-	Suite               string       `json:"suite"`
-	Vector              string       `json:"vector"`
-	ActionID            string       `json:"actionId"`
-	SessionID           string       `json:"sessionId"`
-	Verdict             string       `json:"verdict"`
-	Status              string       `json:"status"`
-	ExecutionDurationMS int64        `json:"executionDurationMs"`
-	Classification      *string      `json:"classification"` // this and the next three: null unless FAILED
-	Category            *string      `json:"category"`
-	Confidence          *float64     `json:"confidence"`
-	CorrelationContext  *correlation `json:"correlationContext"`
-	Timestamp           string       `json:"timestamp"` // ISO 8601, UTC
-	Truncated           bool         `json:"truncated,omitempty"`
+	Version             int             `json:"version"`
+	Event               string          `json:"event"`
+	RunID               string          `json:"runId"`
+	Suite               string          `json:"suite"`
+	Vector              string          `json:"vector"`
+	ActionID            string          `json:"actionId"`
+	SessionID           string          `json:"sessionId"`
+	Verdict             string          `json:"verdict"`
+	Status              string          `json:"status"`
+	ExecutionDurationMS int64           `json:"executionDurationMs"`
+	Classification      *string         `json:"classification"` // this and the next three: null unless FAILED
+	Category            *string         `json:"category"`
+	Confidence          *float64        `json:"confidence"`
+	CorrelationContext  *correlation    `json:"correlationContext"`
+	Timestamp           string          `json:"timestamp"`           // ISO 8601, UTC
+	Error               *failure        `json:"error,omitempty"`     // why there is no end, or no verdict
+	Input               json.RawMessage `json:"input,omitempty"`     // only with include_input
+	Truncated           bool            `json:"truncated,omitempty"` // input, stack or error are not whole
+}
+
+// failure is why something did not happen.
+type failure struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
 }
 
 // correlation points at the step where the execution failed. The input is
@@ -49,22 +57,19 @@ type correlation struct {
 	StackTrace      string `json:"stackTrace"`
 }
 
-// encode writes an event's payload, its stack and then its error shortened
-// until the whole is small enough.
-func encode(event sdk.Event) ([]byte, error) {
-	document := newPayload(event)
-	body, err := json.Marshal(document)
-	for err == nil && len(body) > maxPayload && document.CorrelationContext.isLong() {
-		document.Truncated = true
-		document.CorrelationContext.shorten(len(body) - maxPayload)
-		body, err = json.Marshal(document)
-	}
-	return body, err
+// isLong reports whether there is text left to shorten.
+func (p *payload) isLong() bool {
+	c := p.CorrelationContext
+	return p.Input != nil || c != nil && (c.StackTrace != "" || c.RawError != "")
 }
 
-// isLong reports whether there is text left to shorten.
-func (c *correlation) isLong() bool {
-	return c != nil && (c.StackTrace != "" || c.RawError != "")
+// shorten drops the input, or else takes from the correlation's texts.
+func (p *payload) shorten(excess int) {
+	if p.Input != nil {
+		p.Input = nil
+		return
+	}
+	p.CorrelationContext.shorten(excess)
 }
 
 // shorten takes about excess bytes of JSON, and at least one byte of text,
@@ -90,7 +95,7 @@ func encodedSize(text string) int {
 func newPayload(event sdk.Event) *payload {
 	document := &payload{
 		Version:             payloadVersion,
-		Event:               "data_action_debug_complete",
+		Event:               eventName(event.Type),
 		RunID:               clip(event.RunID, maxName),
 		Suite:               clip(event.Suite, maxName),
 		Vector:              clip(event.Vector, maxName),
@@ -100,6 +105,10 @@ func newPayload(event sdk.Event) *payload {
 		Status:              string(event.Status),
 		ExecutionDurationMS: event.DurationMS,
 		Timestamp:           event.Time.UTC().Format(time.RFC3339Nano),
+		Input:               event.Input,
+	}
+	if e := event.Error; e != nil {
+		document.Error = &failure{Kind: e.Kind, Message: clip(e.Message, maxQuote)}
 	}
 	if event.Status != sdk.StatusFailed {
 		return document
@@ -118,6 +127,15 @@ func newPayload(event sdk.Event) *payload {
 		}
 	}
 	return document
+}
+
+// eventName is the contract's word for a session that ended, and one of its
+// kind for one whose end is not known.
+func eventName(t sdk.EventType) string {
+	if t == sdk.EventSession {
+		return "data_action_debug_complete"
+	}
+	return "data_action_debug_error"
 }
 
 // clip is the start of text, at most size bytes of it and whole characters.

@@ -45,7 +45,7 @@ func TestEncodeLongNames(t *testing.T) {
 
 func checkPayload(t *testing.T, event sdk.Event, truncated bool) {
 	t.Helper()
-	body, err := encode(event)
+	body, err := formats()["generic"].encode(event.ID, newPayload(event))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func FuzzEncode(f *testing.F) {
 		event.Vector, event.Correlation.FailingStepName = name, name
 		event.Correlation.RawError = strings.Repeat(raw, min(times, 1+100_000/(1+len(raw))))
 		event.Correlation.StackTrace = strings.Repeat(stack, min(times, 1+100_000/(1+len(stack))))
-		body, err := encode(event)
+		body, err := formats()["generic"].encode(event.ID, newPayload(event))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func BenchmarkEncode(b *testing.B) {
 	event := failedSession()
 	event.Correlation.StackTrace = strings.Repeat("    at step (file.js:1:1)\n", 40)
 	for b.Loop() {
-		if _, err := encode(event); err != nil {
+		if _, err := formats()["generic"].encode(event.ID, newPayload(event)); err != nil {
 			b.Fatal(err)
 		}
 	}

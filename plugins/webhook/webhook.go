@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -36,6 +37,10 @@ const maxAnswer = 64 << 10
 type settings struct {
 	URL        string            `json:"url"`
 	Secret     string            `json:"secret"`
+	Secrets    []string          `json:"secrets"`
+	Format     string            `json:"format"`
+	On         []string          `json:"on"`
+	WithInput  bool              `json:"include_input"`
 	Timeout    sdk.Duration      `json:"timeout"`
 	AllowCIDRs []string          `json:"allow_cidrs"`
 	Headers    map[string]string `json:"headers"`
@@ -45,7 +50,8 @@ type settings struct {
 type Plugin struct {
 	settings settings
 	client   *http.Client
-	signer   *standardwebhooks.Webhook // nil where there is no secret
+	signers  []signer
+	format   format
 }
 
 // New gives the plugin, not configured yet.
@@ -65,7 +71,24 @@ func (p *Plugin) Describe() sdk.Description {
 			},
 			{
 				Name: "secret", Type: sdk.String, Sensitive: true,
-				Description: "The signing secret, whsec_ and base64; unset sends no signature.",
+				Description: "The signing secret: whsec_ and base64 (HMAC-SHA256), or whsk_ and base64 (Ed25519); unset sends no signature.",
+			},
+			{
+				Name: "secrets", Type: sdk.List(sdk.String), Default: json.RawMessage(`[]`), Sensitive: true,
+				Description: "More signing secrets that are live, such as the old one while they are rotated.",
+			},
+			{
+				Name: "format", Type: sdk.String, Default: json.RawMessage(`"generic"`),
+				Enum:        slices.Sorted(maps.Keys(formats())),
+				Description: "What the endpoint reads: assay's own payload, a CloudEvent, or a message for Slack or Teams.",
+			},
+			{
+				Name: "on", Type: sdk.List(sdk.String), Default: json.RawMessage(`[]`),
+				Description: "The verdicts that are posted: pass, fail, error; unset posts each session that ended, and error also those that did not.",
+			},
+			{
+				Name: "include_input", Type: sdk.Bool, Default: json.RawMessage(`false`),
+				Description: "Post the input too, sensitive paths masked; the audit log records that it is let out.",
 			},
 			{
 				Name: "timeout", Type: sdk.String, Format: sdk.FormatDuration, Default: json.RawMessage(`"5s"`),
@@ -97,32 +120,37 @@ func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured
 		problems = append(problems, sdk.Problem{Attribute: attribute, Summary: summary, Detail: detail})
 	}
 	guardian := s.guardian(add)
-	signer := s.signer(add)
+	signers := s.signers(add)
 	s.check(add)
 	s.checkEndpoint(guardian, config.LocalHosts, add)
 	if len(problems) > 0 {
 		return sdk.Configured{}, &sdk.ConfigError{Problems: problems}
 	}
-	p.settings, p.signer = s, signer
+	p.settings, p.signers, p.format = s, signers, formats()[s.Format]
 	p.client = newClient(guardian, config.LocalHosts)
-	return sdk.Configured{}, nil
+	return sdk.Configured{Sink: s.policy()}, nil
 }
 
-// signer is nil where there is no secret.
-func (s *settings) signer(add func(attribute, summary, detail string)) *standardwebhooks.Webhook {
-	if s.Secret == "" {
-		return nil
+// policy is which events the host is to deliver.
+func (s *settings) policy() *sdk.SinkPolicy {
+	policy := &sdk.SinkPolicy{Types: []sdk.EventType{sdk.EventSession}, Verdicts: s.On, IncludeInput: s.WithInput}
+	if slices.Contains(s.On, "error") {
+		policy.Types = append(policy.Types, sdk.EventNotStarted, sdk.EventNotFinished, sdk.EventRefused)
 	}
-	signer, err := standardwebhooks.NewWebhook(s.Secret)
-	if err != nil {
-		add("secret", "Invalid signing secret", "secret must be whsec_ followed by base64, as the receiver shows it.")
-	}
-	return signer
+	return policy
 }
 
 func (s *settings) check(add func(attribute, summary, detail string)) {
 	if s.Timeout <= 0 {
 		add("timeout", "Invalid timeout", "timeout must be greater than zero.")
+	}
+	if formats()[s.Format].render == nil {
+		add("format", "Unknown format", "format must be one of "+strings.Join(slices.Sorted(maps.Keys(formats())), ", ")+".")
+	}
+	for _, verdict := range s.On {
+		if !slices.Contains([]string{"pass", "fail", "error"}, verdict) {
+			add("on", "Unknown verdict", fmt.Sprintf("%q is no verdict: use pass, fail or error.", verdict))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(s.Headers[name]) {
@@ -131,12 +159,13 @@ func (s *settings) check(add func(attribute, summary, detail string)) {
 	}
 }
 
-// Deliver posts the events of sessions that ended; others have nothing to say
-// to a receiver and are taken without a request. Where one of several fails,
+// Deliver posts the events that the settings ask for; others have nothing to
+// say to a receiver and are taken without a request. Where one of several fails,
 // those before it are delivered again later, under the same id.
 func (p *Plugin) Deliver(ctx context.Context, events []sdk.Event) error {
+	wanted := p.settings.policy().Types
 	for _, event := range events {
-		if event.Type != sdk.EventSession {
+		if !slices.Contains(wanted, event.Type) {
 			continue
 		}
 		if err := p.post(ctx, event); err != nil {
@@ -147,7 +176,7 @@ func (p *Plugin) Deliver(ctx context.Context, events []sdk.Event) error {
 }
 
 func (p *Plugin) post(ctx context.Context, event sdk.Event) error {
-	body, err := encode(event)
+	body, err := p.format.encode(event.ID, newPayload(event))
 	if err != nil {
 		return &sdk.Error{Kind: sdk.Internal, Message: "the event does not encode", Cause: err}
 	}
@@ -176,18 +205,17 @@ func (p *Plugin) request(ctx context.Context, id string, body []byte) (*http.Req
 		req.Header.Set(name, value)
 	}
 	now := time.Now()
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", p.format.contentType)
 	req.Header.Set("User-Agent", "assay-webhook/"+version)
 	req.Header.Set(standardwebhooks.HeaderWebhookID, id)
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	if p.signer == nil {
-		return req, nil
-	}
-	signature, err := p.signer.Sign(id, now, body)
+	signature, err := sign(p.signers, id, now, body)
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.Internal, Message: "the event cannot be signed", Cause: err}
 	}
-	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	if signature != "" {
+		req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	}
 	return req, nil
 }
 

@@ -1,0 +1,203 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/assay-cx/assay/internal/invoke"
+	"github.com/assay-cx/assay/plugins/sdk"
+)
+
+const (
+	// inHand bounds the letters of one sink that a process holds in memory.
+	// More wait in the database.
+	inHand = 1000
+	// workers deliver to one queued sink at the same time.
+	workers = 8
+	// claimBatch is how many letters are read at a time.
+	claimBatch = 200
+	// idle is how often an idle courier looks for what other processes left.
+	idle = time.Second
+	// pause is how long a sink whose breaker is open is left alone, where its
+	// block does not say.
+	pause = 30 * time.Second
+)
+
+// errDisabled is why letters to a sink that answered 410 die unsent.
+var errDisabled = &sdk.Error{
+	Kind: sdk.Invalid, HTTPStatus: http.StatusGone,
+	Message: "the receiver wants no more events (410); change its settings, or use assay outbox redeliver",
+}
+
+// courier takes the letters of one sink to it.
+type courier struct {
+	sink     Sink
+	schedule schedule
+	mask     func(string) string
+	outbox   *Outbox
+	done     chan<- outcome
+
+	letters  chan *letter // in hand, waiting for a worker
+	held     atomic.Int64 // letters in hand, also those with a worker
+	wake     chan struct{}
+	until    atomic.Int64 // paused until then, in ns since the epoch
+	disabled atomic.Bool
+	workers  sync.WaitGroup
+}
+
+func newCourier(sink Sink, mask func(string) string, done chan<- outcome) *courier {
+	return &courier{
+		sink: sink, schedule: scheduleOf(sink.Retry), mask: mask, done: done,
+		letters: make(chan *letter, inHand), wake: make(chan struct{}, 1),
+	}
+}
+
+// wants reports whether the sink is to get an event.
+func (c *courier) wants(event *sdk.Event) bool {
+	p := c.sink.Policy
+	return (len(p.Types) == 0 || slices.Contains(p.Types, event.Type)) &&
+		(len(p.Verdicts) == 0 || slices.Contains(p.Verdicts, event.Verdict))
+}
+
+// letter is an event for this sink, and whether this process keeps it in hand.
+func (c *courier) letter(event sdk.Event) (l *letter, mine bool) {
+	if !c.sink.Policy.IncludeInput {
+		event.Input = nil
+	}
+	return &letter{sink: c.sink.Name, event: event}, !c.isPaused() && c.reserve(1) == 1
+}
+
+func (c *courier) isPaused() bool { return time.Now().UnixNano() < c.until.Load() }
+
+// reserve makes room for up to n letters in hand, and answers for how many.
+func (c *courier) reserve(n int64) int64 {
+	free := inHand - (c.held.Add(n) - n)
+	if granted := max(0, min(n, free)); granted < n {
+		c.held.Add(granted - n)
+		return granted
+	}
+	return n
+}
+
+// feed brings letters from the database that are due: those that did not fit
+// in hand, those of earlier runs, those to be tried again.
+func (c *courier) feed(ctx context.Context) error {
+	for ctx.Err() == nil {
+		wait, err := c.claim(context.WithoutCancel(ctx))
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-c.wake:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// claim takes what is due and fits in hand, and answers when to look again.
+func (c *courier) claim(ctx context.Context) (wait time.Duration, err error) {
+	due, ok, err := c.outbox.next(ctx, c.sink.Name)
+	if err != nil || !ok {
+		return idle, err
+	}
+	due = later(due, time.Unix(0, c.until.Load()))
+	if wait := time.Until(due); wait > 0 {
+		return min(wait, idle), nil
+	}
+	room := c.reserve(claimBatch)
+	if room == 0 {
+		return idle, nil // woken when there is room
+	}
+	letters, err := c.outbox.claim(ctx, c.sink.Name, int(room))
+	c.held.Add(int64(len(letters)) - room)
+	for _, l := range letters {
+		c.letters <- l
+	}
+	return 0, err
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (c *courier) start(ctx context.Context) {
+	for range workers {
+		c.workers.Go(func() {
+			for l := range c.letters {
+				c.done <- c.attempt(ctx, l)
+			}
+		})
+	}
+}
+
+// attempt makes one delivery of a letter, unless the sink is to be left alone.
+func (c *courier) attempt(ctx context.Context, l *letter) outcome {
+	if c.disabled.Load() {
+		return c.judge(l, errDisabled)
+	}
+	if ctx.Err() != nil || c.isPaused() {
+		return outcome{letter: l, courier: c}
+	}
+	err := c.sink.Stack.Do(ctx, invoke.Deliver, func(ctx context.Context) error {
+		return c.sink.Deliver(ctx, []sdk.Event{l.event})
+	})
+	var open *invoke.OpenError
+	switch {
+	case err == nil:
+		return outcome{letter: l, courier: c, fate: delivered}
+	case errors.As(err, &open):
+		c.leaveAlone(cmp.Or(c.sink.Retry.OpenFor, pause))
+		return outcome{letter: l, courier: c, err: c.mask(err.Error())}
+	case ctx.Err() != nil:
+		return outcome{letter: l, courier: c}
+	}
+	out := c.judge(l, err)
+	if out.gone {
+		c.disabled.Store(true)
+	}
+	var typed *sdk.Error
+	switch {
+	case !errors.As(err, &typed), typed.Kind == sdk.Internal:
+		// The plugin itself failed, or died: the letters behind are not to suffer.
+		c.leaveAlone(pause)
+	case typed.RetryAfter > 0:
+		c.leaveAlone(min(typed.RetryAfter, maxRetryAfter))
+	}
+	return out
+}
+
+// leaveAlone pauses the sink as a whole: what a receiver asks for, or an open
+// breaker, holds for all letters.
+func (c *courier) leaveAlone(d time.Duration) {
+	c.until.Store(max(c.until.Load(), time.Now().Add(d).UnixNano()))
+}
+
+// stir wakes feed.
+func (c *courier) stir() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// isIdle reports whether nothing of this sink can happen before the deadline.
+func (c *courier) isIdle(ctx context.Context, deadline time.Time) (bool, error) {
+	if c.held.Load() > 0 {
+		return false, nil
+	}
+	due, ok, err := c.outbox.next(ctx, c.sink.Name)
+	return !ok || later(due, time.Unix(0, c.until.Load())).After(deadline), err
+}

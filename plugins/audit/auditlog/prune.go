@@ -1,0 +1,142 @@
+package auditlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// Removed is what a prune removed.
+type Removed struct {
+	Records  int64
+	Segments []string
+	Others   []string // files from quarantine
+}
+
+// Prune removes the segments of which every record is older than the retention
+// asks for, and records before that who had it done. Their hashes stay, so that the log can
+// still be verified and what is kept can still be proved.
+func (l *Log) Prune(ctx context.Context, by Actor) (Removed, error) {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	var removed Removed
+	err := l.locked(ctx, func() (err error) {
+		removed, err = l.prune(by)
+		return err
+	})
+	return removed, err
+}
+
+func (l *Log) prune(by Actor) (Removed, error) {
+	if err := l.refresh(); err != nil {
+		return Removed{}, err
+	}
+	now := l.options.Now().UTC()
+	removed, before, err := l.outdated(now.AddDate(0, 0, -l.options.RetentionDays))
+	if err != nil || len(removed.Segments)+len(removed.Others) == 0 {
+		return Removed{}, err
+	}
+	if removed.Records > 0 {
+		record := l.ownRecord(EventPruned)
+		record.Count, record.Pruned = removed.Records, &Pruned{Before: before}
+		record.Command, record.Actor = "audit prune", &by
+		record.ComplianceFlags.PIIExcluded = by.User == ""
+		if err := l.commit([]Record{record}); err != nil {
+			return Removed{}, err
+		}
+	}
+	// The journal holds the last lines as well.
+	if err := l.renewJournal(); err != nil {
+		return Removed{}, err
+	}
+	for _, name := range append(removed.Segments, removed.Others...) {
+		err = errors.Join(err, ignoreMissing(l.folder.Remove(name)))
+	}
+	return removed, errors.Join(err, syncFolder(l.folder))
+}
+
+// outdated finds what a cut-off leaves, and the number of the first record that is kept.
+func (l *Log) outdated(cutoff time.Time) (removed Removed, before int64, err error) {
+	segments, err := listSegments(l.folder)
+	if err != nil {
+		return removed, 0, err
+	}
+	today := l.options.Now().UTC().Format("20060102")
+	for i, s := range segments {
+		old, err := l.isOutdated(s, today, cutoff)
+		if err != nil {
+			return Removed{}, 0, err
+		}
+		if !old {
+			break
+		}
+		before = l.tip.tree.size
+		if i+1 < len(segments) {
+			before = segments[i+1].first
+		}
+		removed.Records += before - s.first
+		removed.Segments = append(removed.Segments, s.name)
+	}
+	removed.Others, err = l.outdatedQuarantine(cutoff)
+	return removed, before, err
+}
+
+// isOutdated reports whether the last record of a segment is older than the
+// cut-off, and another segment follows or will.
+func (l *Log) isOutdated(s segment, today string, cutoff time.Time) (bool, error) {
+	if s.day >= today || s.day > cutoff.Format("20060102") {
+		return false, nil
+	}
+	file, err := l.folder.Open(s.name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = file.Close() }()
+	if info, err := file.Stat(); err != nil || s.name == l.tip.segment && info.Size() > l.tip.segmentEnd {
+		return false, err // the next record, of what follows there, goes here
+	}
+	last, err := lastLine(file)
+	if err != nil {
+		return false, err
+	}
+	return loggedBefore(last, cutoff), nil
+}
+
+func (l *Log) outdatedQuarantine(cutoff time.Time) ([]string, error) {
+	dir, err := l.folder.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.Close() }()
+	entries, err := dir.ReadDir(-1)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && isQuarantine(entry.Name()) && info.ModTime().Before(cutoff) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// lastLine is the last whole line of a file.
+func lastLine(file *os.File) ([]byte, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, info.Size()-longestLine)
+	tail, err := io.ReadAll(io.NewSectionReader(file, from, longestLine))
+	if err != nil {
+		return nil, err
+	}
+	tail = tail[:bytes.LastIndexByte(tail, '\n')+1]
+	tail = bytes.TrimSuffix(tail, []byte("\n"))
+	return tail[bytes.LastIndexByte(tail, '\n')+1:], nil
+}
