@@ -26,6 +26,7 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	stdoutTerminal bool
+	stderrTerminal bool
 	width          int // of the terminal, in columns; 78 where there is none
 	lookupEnv      func(string) (string, bool)
 	environ        []string
@@ -39,6 +40,7 @@ func Main() int {
 		stdout:         os.Stdout,
 		stderr:         os.Stderr,
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		width:          78,
 		lookupEnv:      os.LookupEnv,
 		environ:        os.Environ(),
@@ -115,8 +117,9 @@ func (p *process) exitCode(err error) int {
 
 func newRoot(p *process) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "assay",
-		Short: "Try CXone Data Actions, and say whose fault a failure is",
+		Use:     "assay",
+		Short:   "Try CXone Data Actions, and say whose fault a failure is",
+		Version: version,
 		Long: `assay keeps a contact centre's serverless integrations honest. Spec files say
 what a Data Action takes, answers and may fail with; assay tries them against a
 tenant, or an embedded one, and says of each failure whether the action's own

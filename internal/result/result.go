@@ -80,7 +80,7 @@ type Vector struct {
 
 // Execution is an ended execution as the platform told it.
 type Execution struct {
-	Status     string          `json:"status"` // COMPLETED, FAILED or REJECTED; empty where the end is not known
+	Status     string          `json:"status,omitempty"` // COMPLETED, FAILED or REJECTED; absent where the end is not known
 	SessionID  string          `json:"session_id,omitempty"`
 	DurationMS int64           `json:"duration_ms"`
 	Polls      int             `json:"polls"`

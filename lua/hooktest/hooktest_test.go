@@ -197,7 +197,7 @@ describe("outer", function()
   describe("inner", function()
     it("one", function() count = count + 1 expect(count).to_be(1) string.upper = nil end) -- 5
   end)
-  it("two", function() count = count + 1 expect(count).to_be(1) expect(("x"):upper()).to_be("X") assay.log("seen") end)
+  it("two", function() count = count + 1 expect(count).to_be(1) expect(("x"):upper()).to_be("X") assay.log("seen") end) -- 7
 end)
 it("three", function() expect(assay.random(1000000)).to_be(0) end)
 `}, Settings{})
