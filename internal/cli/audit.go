@@ -71,7 +71,7 @@ func (a *auditLogs) find(ctx context.Context, p *process, args []string) ([]audi
 		return nil, err
 	}
 	if found.diags.HasErrors() {
-		if err := found.write(p, a.color(p)); err != nil {
+		if err := found.write(p, a.colorDiagnostics(p)); err != nil {
 			return nil, err
 		}
 		return nil, usageError("the suite in %s is wrong; the folder of its audit log can be named itself", dir)

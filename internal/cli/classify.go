@@ -146,7 +146,7 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 		}
 		c.classifier.Script, c.classifier.Hook = s.plan.ClassifyScript, s.callHook(0)
 	}
-	if err := found.write(p, c.options.color(p)); err != nil {
+	if err := found.write(p, c.options.colorDiagnostics(p)); err != nil {
 		return nil, err
 	}
 	if found.diags.HasErrors() {

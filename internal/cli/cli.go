@@ -50,7 +50,7 @@ func Main() int {
 		p.width = width
 	}
 	if _, chosen := p.lookupEnv("GOGC"); !chosen {
-		debug.SetGCPercent(200) // a run's live memory is small: time is dearer
+		debug.SetGCPercent(400) // a run's live memory is small: time is dearer
 	}
 	root := newRoot(p)
 	root.SetArgs(os.Args[1:])

@@ -174,7 +174,7 @@ func (o *hookTestOptions) open(ctx context.Context, p *process, only *regexp.Reg
 		}
 		found.diags = found.diags.Extend(problems)
 	}
-	if err := found.write(p, o.color(p)); err != nil {
+	if err := found.write(p, o.colorDiagnostics(p)); err != nil {
 		return tests, err
 	}
 	if found.diags.HasErrors() {

@@ -28,11 +28,16 @@ func (f *inputFlags) register(command *cobra.Command) {
 	flags.StringVar(&f.logLevel, "log-level", "warn", "how much to log to stderr: debug, info, warn or error")
 }
 
-// color reports whether output may be coloured.
-func (f *inputFlags) color(p *process) bool {
+// color reports whether stdout may be coloured and drawn on.
+func (f *inputFlags) color(p *process) bool { return p.stdoutTerminal && f.mayColor(p) }
+
+// colorDiagnostics reports whether stderr may be coloured.
+func (f *inputFlags) colorDiagnostics(p *process) bool { return p.stderrTerminal && f.mayColor(p) }
+
+func (f *inputFlags) mayColor(p *process) bool {
 	noColor, _ := p.lookupEnv("NO_COLOR")
 	terminal, _ := p.lookupEnv("TERM")
-	return p.stdoutTerminal && !f.noColor && noColor == "" && terminal != "dumb"
+	return !f.noColor && noColor == "" && terminal != "dumb"
 }
 
 // inputs reads the values of variables that the command line names.

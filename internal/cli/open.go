@@ -49,7 +49,7 @@ func (f *inputFlags) open(ctx context.Context, p *process, want opening) (*opene
 	if len(dirs) > 1 {
 		return nil, usageError("this command works on one suite, and there are %d: name one of them, such as %s", len(dirs), dirs[0])
 	}
-	o := &opened{suite: &suite{}, process: p, host: p.host(logger), redactor: redactor, logger: logger, noColor: !f.color(p)}
+	o := &opened{suite: &suite{}, process: p, host: p.host(logger), redactor: redactor, logger: logger, noColor: !f.colorDiagnostics(p)}
 	if err := o.prepare(ctx, f, dirs[0], want); err != nil {
 		o.close(ctx)
 		return nil, err

@@ -213,7 +213,7 @@ func (o *outboxOptions) suites(p *process) ([]string, error) {
 		specs = append(specs, s.spec)
 	}
 	if found.diags.HasErrors() {
-		return nil, errors.Join(&exitError{code: exitUsage}, found.write(p, o.color(p)))
+		return nil, errors.Join(&exitError{code: exitUsage}, found.write(p, o.colorDiagnostics(p)))
 	}
 	return dirs, o.undeclared(inputs, specs)
 }

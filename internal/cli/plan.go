@@ -52,7 +52,7 @@ func (o *planOptions) execute(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	if err := found.write(p, o.color(p)); err != nil {
+	if err := found.write(p, o.colorDiagnostics(p)); err != nil {
 		return err
 	}
 	if found.diags.HasErrors() {

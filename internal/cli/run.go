@@ -202,12 +202,12 @@ func (e *execution) configure(ctx context.Context) error {
 	if e.found.diags.HasErrors() {
 		return e.refuse()
 	}
-	return e.found.write(e.process, e.color(e.process)) // warnings
+	return e.found.write(e.process, e.colorDiagnostics(e.process)) // warnings
 }
 
 // refuse tells the diagnostics; nothing was sent.
 func (e *execution) refuse() error {
-	if err := e.found.write(e.process, e.color(e.process)); err != nil {
+	if err := e.found.write(e.process, e.colorDiagnostics(e.process)); err != nil {
 		return err
 	}
 	return &exitError{code: exitUsage}

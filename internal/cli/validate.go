@@ -54,7 +54,7 @@ func (o *validateOptions) execute(ctx context.Context, p *process) error {
 		if err := found.writeJSON(p); err != nil {
 			return err
 		}
-	} else if err := found.write(p, o.color(p)); err != nil {
+	} else if err := found.write(p, o.colorDiagnostics(p)); err != nil {
 		return err
 	}
 	if found.diags.HasErrors() {

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"time"
 
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -30,14 +31,7 @@ func (f *Fanout) Announce(ctx context.Context, event sdk.Event) error {
 func (f *Fanout) announce(ctx context.Context) {
 	size := narrowest(f.announced)
 	for first := range f.announcements {
-		waiting := append(make([]announcement, 0, size), first)
-		for len(waiting) < size {
-			more, ok := f.another()
-			if !ok {
-				break
-			}
-			waiting = append(waiting, more)
-		}
+		waiting := Gather(first, f.announcements, size)
 		events := make([]sdk.Event, len(waiting))
 		for i, a := range waiting {
 			events[i] = a.event
@@ -49,12 +43,26 @@ func (f *Fanout) announce(ctx context.Context) {
 	}
 }
 
-// another is one more announcement if one is there already.
-func (f *Fanout) another() (announcement, bool) {
-	select {
-	case a, ok := <-f.announcements:
-		return a, ok
-	default:
-		return announcement{}, false
+// moment is how long a batch stays open for more: each commit costs the same
+// whatever it holds, and a vector takes longer than this anyway.
+const moment = time.Millisecond
+
+// Gather makes a batch of first and what follows it within a moment, up to a
+// size or the channel's end.
+func Gather[T any](first T, more <-chan T, size int) []T {
+	batch := append(make([]T, 0, size), first)
+	over := time.NewTimer(moment)
+	defer over.Stop()
+	for len(batch) < size {
+		select {
+		case next, ok := <-more:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, next)
+		case <-over.C:
+			return batch
+		}
 	}
+	return batch
 }

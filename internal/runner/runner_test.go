@@ -326,7 +326,7 @@ func TestAPlatformThatAsksToWaitADayDoesNotHoldTheRun(t *testing.T) {
 		}}
 		started := time.Now()
 		v, _ := one(t, p)
-		if took := time.Since(started); took > 0 || v.Status != result.Errored || len(p.submits) != 1 {
+		if took := time.Since(started); took > time.Second || v.Status != result.Errored || len(p.submits) != 1 {
 			t.Errorf("took %s, status %s after %d submits", took, v.Status, len(p.submits))
 		}
 	})
@@ -618,7 +618,7 @@ func TestAnalyticsHaveTheTimeOfASession(t *testing.T) {
 		b.Targets["cxone"].Poll.Timeout = 20 * time.Second
 		started := time.Now()
 		outcome := b.run(t)
-		if took := time.Since(started); took != 20*time.Second || !strings.Contains(outcome.Thresholds[0].Message, "not read within 20s") {
+		if took := time.Since(started); took < 20*time.Second || took > 21*time.Second || !strings.Contains(outcome.Thresholds[0].Message, "not read within 20s") {
 			t.Errorf("%+v after %s", outcome.Thresholds[0], took)
 		}
 	})

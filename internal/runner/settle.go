@@ -44,25 +44,7 @@ func newSettler(r *Runner) *settler {
 func (s *settler) run(ctx context.Context) {
 	size := s.runner.Delivery.Batch()
 	for first := range s.finished {
-		batch := append(make([]attempt, 0, size), first)
-		for len(batch) < size {
-			more, ok := s.another()
-			if !ok {
-				break
-			}
-			batch = append(batch, more)
-		}
-		s.settle(ctx, batch)
-	}
-}
-
-// another takes one more attempt if one is there already.
-func (s *settler) another() (attempt, bool) {
-	select {
-	case a, ok := <-s.finished:
-		return a, ok
-	default:
-		return attempt{}, false
+		s.settle(ctx, delivery.Gather(first, s.finished, size))
 	}
 }
 
@@ -105,8 +87,10 @@ func SummaryOf(err error) string {
 	return auditLost
 }
 
+// appendOnce keeps the first error of a kind: those of later batches only
+// follow from it.
 func appendOnce(errs []result.Error, e result.Error) []result.Error {
-	if slices.Contains(errs, e) {
+	if slices.ContainsFunc(errs, func(known result.Error) bool { return known.Summary == e.Summary }) {
 		return errs
 	}
 	return append(errs, e)

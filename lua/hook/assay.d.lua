@@ -78,7 +78,7 @@
 ---@field error? assay.Error
 
 ---@class assay.Execution
----@field status assay.ExecutionStatus | "" empty where the end is not known
+---@field status? assay.ExecutionStatus absent where the end is not known
 ---@field session_id? string
 ---@field duration_ms integer
 ---@field polls integer
@@ -114,7 +114,7 @@
 ---What on_event gets and answers; false drops it.
 ---@class assay.Event
 ---@field id string
----@field type "session" | "not_started" | "not_finished" | "delivery_given_up"
+---@field type "session" | "not_started" | "not_finished" | "delivery_given_up" | "run_started" | "run_ended" | "submitting" | "refused" | "opt_in" | "dev_plugin" | "deployed" | "pruned"
 ---@field time string
 ---@field run_id string
 ---@field suite string
@@ -123,13 +123,36 @@
 ---@field action_name? string
 ---@field session_id? string
 ---@field input_hash? string
+---@field input? any only for sinks that opted in, masked
 ---@field verdict? assay.Status
 ---@field status? assay.ExecutionStatus
 ---@field duration_ms integer
 ---@field classification? assay.EventClassification
 ---@field correlation? assay.Correlation
 ---@field error? assay.EventError
+---@field submission_id? string
+---@field actor? assay.Actor
+---@field command? string
+---@field summary? assay.RunSummary
+---@field plugin? string
+---@field setting? string
+---@field sha256? string
+---@field count? integer
 ---@field masked boolean
+
+---@class assay.Actor
+---@field user? string
+---@field host? string
+---@field ci? string
+---@field job? string
+---@field commit? string
+
+---@class assay.RunSummary
+---@field total integer
+---@field passed integer
+---@field failed integer
+---@field errored integer
+---@field skipped integer
 
 ---@class assay.EventClassification
 ---@field classification assay.Class
