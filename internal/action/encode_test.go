@@ -10,12 +10,12 @@ import (
 )
 
 // encoded are values that both encoders write.
-func encoded(t testing.TB) map[string]cty.Value {
-	t.Helper()
+func encoded(tb testing.TB) map[string]cty.Value {
+	tb.Helper()
 	number := func(s string) cty.Value {
 		v, err := cty.ParseNumberVal(s)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return v
 	}

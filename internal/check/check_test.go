@@ -58,11 +58,13 @@ func TestExpectations(t *testing.T) {
 		want    map[string]string
 	}{
 		"completed as expected": {
-			Expect{Status: "COMPLETED", MaxDuration: 40 * time.Millisecond}, completed(`{}`),
+			Expect{Status: "COMPLETED", MaxDuration: 40 * time.Millisecond},
+			completed(`{}`),
 			map[string]string{"expect.status": "pass", "expect.max_duration": "pass"},
 		},
 		"too slow": {
-			Expect{Status: "COMPLETED", MaxDuration: 39 * time.Millisecond}, completed(`{}`),
+			Expect{Status: "COMPLETED", MaxDuration: 39 * time.Millisecond},
+			completed(`{}`),
 			map[string]string{"expect.status": "pass", "expect.max_duration": "fail"},
 		},
 		"failed as expected": {
@@ -82,7 +84,8 @@ func TestExpectations(t *testing.T) {
 			},
 		},
 		"completed where a failure was expected": {
-			Expect{Status: "FAILED", ErrorCode: "E1", MinConfidence: &low}, completed(`{}`),
+			Expect{Status: "FAILED", ErrorCode: "E1", MinConfidence: &low},
+			completed(`{}`),
 			map[string]string{"expect.status": "fail", "expect.error_code": "fail", "expect.min_confidence": "fail"},
 		},
 	} {

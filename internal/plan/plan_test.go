@@ -317,13 +317,13 @@ func TestDiagnostics(t *testing.T) {
 			strings.Replace(base, `base_url = "http://127.0.0.1:1"`, `base_url    = "localhost"
   environment = "live"
   timeout     = "soon"
-  enviroment  = "dev"
+  environmnt  = "dev"
   poll        = { attempts = "x" }`, 1),
 			[]string{
 				`7: Not a URL: base_url must be an absolute http or https URL such as "https://api.example.com", not "localhost".`,
 				`8: Value not allowed: environment must be one of dev, test, prod, not "live".`,
 				`9: Not a duration: timeout must be a duration such as "500ms" or "10s", not "soon".`,
-				`10: Unsupported argument: The plugin "cxone" has no attribute named "enviroment". Did you mean "environment"?`,
+				`10: Unsupported argument: The plugin "cxone" has no attribute named "environmnt". Did you mean "environment"?`,
 				`11: Wrong type of value: poll must be object: in attempts: a number is required.`,
 			},
 		},
