@@ -228,11 +228,17 @@ func (e *execution) declared(f *failed) *Error {
 	for name, value := range f.details {
 		details[name] = value
 	}
-	for _, failure := range []Failure{f.failure, Default} {
-		if code, ok := e.codes[failure]; ok {
+	return e.Declared(f.failure, details)
+}
+
+// Declared is the error that the action declares for a failure, or a schema
+// violation where its handler maps the failure to none.
+func (r *Runtime) Declared(failure Failure, details map[string]any) *Error {
+	for _, f := range []Failure{failure, Default} {
+		if code, ok := r.codes[f]; ok {
 			return &Error{Code: code.Code, Message: code.Message, Details: details}
 		}
 	}
 	return &Error{Code: SchemaViolation, Details: details, Message: fmt.Sprintf(
-		"schema validation failed: the failure %q maps to no declared error code; name it, or default, in the handler's errors", f.failure)}
+		"schema validation failed: the failure %q maps to no declared error code; name it, or default, in the handler's errors", failure)}
 }

@@ -160,7 +160,7 @@ func (t *tenant) execute(ctx context.Context, s *session, runtime *action.Runtim
 	}
 	outcome := runtime.Run(ctx, s.input)
 	if slow {
-		outcome = overran(outcome)
+		outcome = overran(runtime, outcome)
 	}
 	if ctx.Err() != nil {
 		return
@@ -250,12 +250,12 @@ func spoilTrace(ended []byte, struck hits) reply {
 }
 
 // overran makes an outcome of one whose step ran into the platform's limit.
-func overran(outcome action.Outcome) action.Outcome {
+func overran(runtime *action.Runtime, outcome action.Outcome) action.Outcome {
 	const limit = 30 * time.Second
 	outcome.Duration += limit
 	message := fmt.Sprintf("step exceeded the platform's limit of %s (ETIMEDOUT)", limit)
 	outcome.Output = nil
-	outcome.Error = &action.Error{Code: action.SchemaViolation, Message: message, Details: map[string]any{"trace": outcome.TraceID, "attempts": 1}}
+	outcome.Error = runtime.Declared(action.Timeout, map[string]any{"trace": outcome.TraceID, "attempts": 1, "reason": message})
 	if n := len(outcome.Steps); n > 0 {
 		outcome.Steps[n-1].Error = &action.StepError{Message: message, Code: "ETIMEDOUT"}
 		outcome.Steps[n-1].Output = nil

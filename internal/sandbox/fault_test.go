@@ -81,6 +81,10 @@ func TestSubmitFaults(t *testing.T) {
 		started := time.Now()
 		answer := c.run(goodInput)
 		item := answer["trace"].([]any)[0].(map[string]any)["error"].(map[string]any)
+		failure := answer["result"].(map[string]any)["error"].(map[string]any)
+		if failure["code"] != "UPSTREAM_TIMEOUT" {
+			t.Errorf("error = %v", failure)
+		}
 		if answer["status"] != "FAILED" || answer["executionDuration"].(float64) < 30_000 || item["message"] != "step exceeded the platform's limit of 30s (ETIMEDOUT)" {
 			t.Errorf("answer = %v", answer)
 		}
