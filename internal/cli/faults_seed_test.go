@@ -80,7 +80,7 @@ action "lookup" {
   handler {
     step "ask" {
       request {
-        url = "${mock.upstream.url}/work/${input.n}"
+        url = "${mock.upstream.url}/jobs/${input.n}"
       }
     }
     output = { done = step.ask.response.json.done }
@@ -88,7 +88,7 @@ action "lookup" {
   }
 }
 mock "upstream" {
-  route "GET /work/{n}" {
+  route "GET /jobs/{n}" {
     json  = { done = true }
     fault = { kind = "garbage", probability = 0.15 }
   }

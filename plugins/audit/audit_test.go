@@ -330,22 +330,6 @@ func TestConfigureUnavailable(t *testing.T) {
 	}
 }
 
-// Without the right to write, it is said before the run.
-func TestConfigureReadOnly(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root may write anywhere")
-	}
-	workspace := t.TempDir()
-	if err := os.Chmod(workspace, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	_, err := configure(t, workspace, nil)
-	if err == nil || !strings.Contains(err.Error(), "permission denied") {
-		t.Errorf("error %v, want permission denied", err)
-	}
-}
-
 // What happens to the folder after Configure is found by Deliver.
 func TestDeliverNotWritable(t *testing.T) {
 	t.Parallel()
