@@ -10,7 +10,7 @@ import (
 // BenchmarkSession submits and polls until the end, with an upstream that
 // answers at once.
 func BenchmarkSession(b *testing.B) {
-	c := serve(b, strings.Replace(inventory, "150ms", "8s", 1)+erp)
+	c := serve(b, strings.Replace(inventory, "400ms", "8s", 1)+erp)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.run(goodInput)
@@ -19,7 +19,7 @@ func BenchmarkSession(b *testing.B) {
 
 // BenchmarkSessions does the same with 32 clients at a time.
 func BenchmarkSessions(b *testing.B) {
-	c := serve(b, strings.Replace(inventory, "150ms", "8s", 1)+erp)
+	c := serve(b, strings.Replace(inventory, "400ms", "8s", 1)+erp)
 	c.Transport.(*http.Transport).MaxIdleConnsPerHost = 64
 	b.ReportAllocs()
 	b.SetParallelism(16) // times GOMAXPROCS

@@ -49,7 +49,7 @@ action "inventory_sync" {
         url     = "${mock.erp.url}/v1/inventory/sync"
         headers = { Authorization = "Bearer canary-header" }
         json    = { sku = input.sku, warehouseId = input.warehouseId }
-        timeout = "150ms"
+        timeout = "400ms"
       }
       retry {
         attempts   = 2

@@ -123,7 +123,7 @@ func TestSessionsArePurged(t *testing.T) {
 // TestSessionsAreBounded sees that ended sessions make room and running ones
 // do not.
 func TestSessionsAreBounded(t *testing.T) {
-	c := serve(t, strings.Replace(inventory, "150ms", "20s", 1)+`
+	c := serve(t, strings.Replace(inventory, "400ms", "20s", 1)+`
 sandbox {
   max_sessions = 2
 }
@@ -207,7 +207,7 @@ mock "erp" {
 // TestManyConnections sees that two hundred clients at once all get their own
 // answer.
 func TestManyConnections(t *testing.T) {
-	c := serve(t, strings.Replace(inventory, "150ms", "8s", 1)+`
+	c := serve(t, strings.Replace(inventory, "400ms", "8s", 1)+`
 mock "erp" {
   route "POST /v1/inventory/sync" {
     json = { updated_at = request.json.sku }
@@ -257,7 +257,7 @@ func TestCloseEndsWhatHangs(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer silent.Close()
-	elsewhere := strings.NewReplacer("150ms", "25s", "${mock.erp.url}", silent.URL).Replace(inventory)
+	elsewhere := strings.NewReplacer("400ms", "25s", "${mock.erp.url}", silent.URL).Replace(inventory)
 	c := serve(t, elsewhere+`
 sandbox {
   fault "poll" {

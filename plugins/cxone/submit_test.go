@@ -201,10 +201,10 @@ func TestSubmitTimeout(t *testing.T) {
 	release := make(chan struct{})
 	n := newTenant(t, func(http.ResponseWriter, *http.Request) { <-release })
 	t.Cleanup(func() { close(release) })
-	p := configured(t, n.URL, attributes{"submit_timeout": "50ms"})
+	p := configured(t, n.URL, attributes{"submit_timeout": "500ms"})
 	_, err := p.Submit(t.Context(), submission())
 	failure := asError(t, err)
-	if failure.Kind != sdk.Timeout || !failure.Sent || !strings.Contains(failure.Message, "50ms") {
+	if failure.Kind != sdk.Timeout || !failure.Sent || !strings.Contains(failure.Message, "500ms") {
 		t.Errorf("%+v, want a timeout, sent, that names its limit", failure)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

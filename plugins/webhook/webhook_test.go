@@ -266,7 +266,7 @@ func TestDeliverTransport(t *testing.T) {
 	release := make(chan struct{})
 	hanging := newReceiver(t, func(http.ResponseWriter, *http.Request) { <-release })
 	t.Cleanup(func() { close(release) })
-	failure := asError(t, configured(t, hanging, attributes{"timeout": "50ms"}).Deliver(t.Context(), []sdk.Event{failedSession()}))
+	failure := asError(t, configured(t, hanging, attributes{"timeout": "500ms"}).Deliver(t.Context(), []sdk.Event{failedSession()}))
 	if failure.Kind != sdk.Timeout || !failure.Sent {
 		t.Errorf("hang: %+v, want a timeout, sent", failure)
 	}
