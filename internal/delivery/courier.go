@@ -199,5 +199,8 @@ func (c *courier) isIdle(ctx context.Context, deadline time.Time) (bool, error) 
 		return false, nil
 	}
 	due, ok, err := c.outbox.next(ctx, c.sink.Name)
+	if c.held.Load() > 0 {
+		return false, err // feed took it in hand between the two looks
+	}
 	return !ok || later(due, time.Unix(0, c.until.Load())).After(deadline), err
 }
