@@ -221,6 +221,7 @@ func BenchmarkRun(b *testing.B) {
 		b.ReportMetric(bare.Seconds(), "bare-s")
 		b.ReportMetric(took.Seconds(), "assay-s")
 		b.ReportMetric(float64(usage.Maxrss)/1024, "peak-MB")
+		b.ReportMetric((command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds(), "cpu-s")
 	}
 	slices.Sort(ratios)
 	b.ReportMetric(ratios[len(ratios)/2], "ratio")
