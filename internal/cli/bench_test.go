@@ -11,8 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -107,54 +107,29 @@ func (t *instantTenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bareClient makes the tenant requests of the suite with nothing around them.
-func bareClient(b *testing.B, url string) time.Duration {
+// buildBareClient builds a client that makes the tenant requests of the suite
+// with nothing around them. Like assay it is a process of its own, so that
+// neither shares the tenant's.
+func buildBareClient(b *testing.B) (path string) {
 	b.Helper()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchParallel}}
-	do := func(method, path string, body io.Reader) []byte {
-		request, err := http.NewRequest(method, url+path, body)
-		if err != nil {
-			b.Error(err)
-			return nil
-		}
-		request.Header.Set("Authorization", "Bearer bench-token")
-		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("x-nice-workspace-id", "test")
-		response, err := client.Do(request)
-		if err != nil {
-			b.Error(err)
-			return nil
-		}
-		defer response.Body.Close()
-		answer, err := io.ReadAll(response.Body)
-		if err != nil {
-			b.Error(err)
-		}
-		return answer
+	path = filepath.Join(b.TempDir(), "bareclient")
+	if out, err := exec.Command("go", "build", "-o", path, "./testdata/bareclient").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
-	next := make(chan int)
-	var workers sync.WaitGroup
-	started := time.Now()
-	for range benchParallel {
-		workers.Go(func() {
-			for n := range next {
-				body := fmt.Sprintf(`{"inputParameters":{"n":%d},"trace":true,"versionConstraint":"strict"}`, n)
-				var session struct{ SessionID string }
-				_ = json.Unmarshal(do("POST", "/api/v2/data-actions/"+benchAction+"/debug", strings.NewReader(body)), &session)
-				var end struct{ Status string }
-				_ = json.Unmarshal(do("GET", "/api/v2/data-actions/"+benchAction+"/debug-sessions/"+session.SessionID, nil), &end)
-				if end.Status == "" {
-					b.Error("no status")
-				}
-			}
-		})
+	return path
+}
+
+func bareRun(b *testing.B, client, url string) time.Duration {
+	b.Helper()
+	out, err := exec.Command(client, url+"/api/v2/data-actions/"+benchAction, strconv.Itoa(benchVectors), strconv.Itoa(benchParallel)).CombinedOutput()
+	if err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
-	for n := range benchVectors {
-		next <- n
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil {
+		b.Fatal(err)
 	}
-	close(next)
-	workers.Wait()
-	return time.Since(started)
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // benchRun runs the suite's first vectors through the built binary.
@@ -212,9 +187,10 @@ func BenchmarkRun(b *testing.B) {
 	tenant := &instantTenant{}
 	server := httptest.NewServer(tenant)
 	defer server.Close()
+	client := buildBareClient(b)
 	var ratios []float64
 	for b.Loop() {
-		bare := bareClient(b, server.URL)
+		bare := bareRun(b, client, server.URL)
 		took, command := benchRun(b, tenant, server.URL, benchVectors)
 		ratios = append(ratios, took.Seconds()/bare.Seconds())
 		usage := command.ProcessState.SysUsage().(*syscall.Rusage)

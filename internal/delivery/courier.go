@@ -18,8 +18,9 @@ const (
 	// inHand bounds the letters of one sink that a process holds in memory.
 	// More wait in the database.
 	inHand = 1000
-	// workers deliver to one queued sink at the same time.
-	workers = 8
+	// atOnce is how many letters are delivered to one queued sink at the same
+	// time, where its batches are smaller.
+	atOnce = 8
 	// claimBatch is how many letters are read at a time.
 	claimBatch = 200
 	// idle is how often an idle courier looks for what other processes left.
@@ -133,27 +134,82 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// start has workers deliver, two at least: while one's batch fills the other's
+// is on its way.
 func (c *courier) start(ctx context.Context) {
-	for range workers {
+	size := max(1, c.sink.Traits.Batch)
+	for range max(2, atOnce/size) {
 		c.workers.Go(func() {
-			for l := range c.letters {
-				c.done <- c.attempt(ctx, l)
+			for first := range c.letters {
+				c.attempt(ctx, c.together(first, size))
 			}
 		})
 	}
 }
 
-// attempt makes one delivery of a letter, unless the sink is to be left alone.
-func (c *courier) attempt(ctx context.Context, l *letter) outcome {
+// together is first and those that wait with it.
+func (c *courier) together(first *letter, size int) []*letter {
+	batch := append(make([]*letter, 0, size), first)
+	for len(batch) < size {
+		select {
+		case l, open := <-c.letters:
+			if !open {
+				return batch
+			}
+			batch = append(batch, l)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// attempt makes one delivery of a batch, unless the sink is to be left alone,
+// and says what becomes of each letter.
+func (c *courier) attempt(ctx context.Context, batch []*letter) {
+	if c.disabled.Load() || ctx.Err() != nil || c.isPaused() {
+		for _, l := range batch {
+			c.done <- c.spared(l)
+		}
+		return
+	}
+	errs := c.deliver(ctx, batch)
+	for i, l := range batch {
+		c.done <- c.outcome(ctx, l, errs[i])
+	}
+}
+
+// spared is what becomes of a letter that is not attempted.
+func (c *courier) spared(l *letter) outcome {
 	if c.disabled.Load() {
 		return c.judge(l, errDisabled)
 	}
-	if ctx.Err() != nil || c.isPaused() {
-		return outcome{letter: l, courier: c}
+	return outcome{letter: l, courier: c}
+}
+
+// deliver hands a batch to the sink and answers for each of its letters. A
+// sink that takes some of them is alive: its breaker hears of no failure.
+func (c *courier) deliver(ctx context.Context, batch []*letter) []error {
+	events := make([]sdk.Event, len(batch))
+	for i, l := range batch {
+		events[i] = l.event
 	}
+	var partial *sdk.PartialError
 	err := c.sink.Stack.Do(ctx, invoke.Deliver, func(ctx context.Context) error {
-		return c.sink.Deliver(ctx, []sdk.Event{l.event})
+		err := c.sink.Deliver(ctx, events)
+		if errors.As(err, &partial) && slices.Contains(partial.Errs, nil) {
+			return nil
+		}
+		return err
 	})
+	if partial != nil {
+		return partial.Errs
+	}
+	return slices.Repeat([]error{err}, len(batch))
+}
+
+// outcome is what becomes of a letter after an attempt.
+func (c *courier) outcome(ctx context.Context, l *letter, err error) outcome {
 	var open *invoke.OpenError
 	switch {
 	case err == nil:

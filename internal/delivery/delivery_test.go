@@ -338,6 +338,49 @@ func TestGoneDisables(t *testing.T) {
 	})
 }
 
+// Of a batch only those are delivered again that were not taken, and a sink
+// that takes some does not trip its breaker.
+func TestABatchIsTakenInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 400
+		refusals := map[string]int{}
+		taken := &receiver{}
+		w := webhook(nil)
+		w.Traits.Batch = 8
+		w.Retry.BaseDelay = time.Second
+		var batches, largest int
+		var mu sync.Mutex
+		w.Deliver = func(ctx context.Context, events []sdk.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			batches, largest = batches+1, max(largest, len(events))
+			errs := make([]error, len(events))
+			for i, e := range events {
+				if i == 0 && refusals[e.ID] == 0 {
+					refusals[e.ID]++
+					errs[i] = &sdk.Error{Kind: sdk.Unavailable, HTTPStatus: 500, Message: "not this one"}
+					continue
+				}
+				_ = taken.deliver(ctx, events[i:i+1])
+			}
+			return sdk.Partial(errs)
+		}
+		f := open(t, w)
+		record(t, f, n)
+		counts, _, err := f.Close(t.Context())
+		if err != nil || counts[0].Delivered != n {
+			t.Errorf("error %v, counts %+v", err, counts)
+		}
+		taken.assertOnce(t, n)
+		if largest != 8 || len(refusals) == 0 || batches > n/2 {
+			t.Errorf("%d batches of up to %d, %d refusals", batches, largest, len(refusals))
+		}
+		if trips := w.Stack.Operations()[0].Trips; trips != 0 {
+			t.Errorf("the breaker opened %d times", trips)
+		}
+	})
+}
+
 // What a receiver asks for holds for all that waits for it.
 func TestRetryAfterHoldsForTheSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -350,7 +393,7 @@ func TestRetryAfterHoldsForTheSink(t *testing.T) {
 		record(t, f, 500)
 		started := time.Now()
 		counts, _, err := f.Close(t.Context())
-		if err != nil || counts[0].Queued != 500 || tries.Load() > workers {
+		if err != nil || counts[0].Queued != 500 || tries.Load() > atOnce {
 			t.Errorf("%d tries, error %v, counts %+v", tries.Load(), err, counts)
 		}
 		if took := time.Since(started); took > time.Second {

@@ -117,14 +117,22 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) Outcome {
 	return outcome
 }
 
-// dispatch tries the vectors, as many at a time as the plan allows.
+// dispatch tries the vectors, as many at a time as the plan allows. While these
+// are on the platform, as many others are announced: what the audit log takes
+// to hold them costs no time then. With FailFast nothing is announced that may
+// not be submitted, and one at a time go in their order.
 func (r *Runner) dispatch(ctx context.Context, stop <-chan struct{}, s *settler) {
 	next := make(chan *plan.Vector)
+	ahead := 2
+	if r.FailFast || r.Plan.Parallel == 1 {
+		ahead = 1
+	}
+	turns := turns{free: make(chan struct{}, r.Plan.Parallel), stop: stop, halt: s.stop}
 	var workers sync.WaitGroup
-	for range min(r.Plan.Parallel, len(r.Plan.Vectors)) {
+	for range min(ahead*r.Plan.Parallel, len(r.Plan.Vectors)) {
 		workers.Go(func() {
 			for v := range next {
-				s.finished <- r.tryUnlessHalted(ctx, v, s)
+				s.finished <- r.tryUnlessHalted(ctx, v, s, &turns)
 			}
 		})
 	}
@@ -142,18 +150,52 @@ func (r *Runner) dispatch(ctx context.Context, stop <-chan struct{}, s *settler)
 
 // tryUnlessHalted tries a vector. With FailFast one that does not pass keeps
 // its worker from starting another, also before its verdict is recorded.
-func (r *Runner) tryUnlessHalted(ctx context.Context, v *plan.Vector, s *settler) attempt {
+func (r *Runner) tryUnlessHalted(ctx context.Context, v *plan.Vector, s *settler, turns *turns) attempt {
 	select {
 	case <-s.stop:
 		return attempt{vector: r.blank(v, result.Skip)}
 	default:
 	}
-	tried := r.try(ctx, v)
+	tried := r.try(ctx, v, turns)
 	if r.FailFast && tried.vector.Status >= result.Fail {
 		s.halt()
 	}
 	return tried
 }
+
+// turns bounds how many vectors are on the platform.
+type turns struct {
+	free       chan struct{} // has room for as many
+	stop, halt <-chan struct{}
+}
+
+// errNoTurn is why a vector that was announced is not submitted after all.
+var errNoTurn = errors.New("the run ended before it was submitted")
+
+// take waits for a turn. There is none once the run is to stop, even where one
+// is free.
+func (t *turns) take(ctx context.Context) bool {
+	select {
+	case t.free <- struct{}{}:
+	case <-t.stop:
+		return false
+	case <-t.halt:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-t.stop:
+	case <-t.halt:
+	case <-ctx.Done():
+	default:
+		return true
+	}
+	t.giveBack()
+	return false
+}
+
+func (t *turns) giveBack() { <-t.free }
 
 // offer hands a vector to a worker unless the run is to stop; a stop counts
 // even where a worker is free.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -717,6 +718,52 @@ func TestASubmissionIsRecordedBeforeItIsMade(t *testing.T) {
 		if before.SubmissionID == "" || before.SubmissionID != after.SubmissionID || before.InputHash != after.InputHash ||
 			before.ID == after.ID || before.ActionID != "id-1" || before.Input != nil {
 			t.Errorf("before %+v, after %+v", before, after)
+		}
+	})
+}
+
+// While vectors are on the platform others are announced: never more than
+// Parallel are on it, and what is announced and then not submitted is said.
+func TestWhatIsAnnouncedIsSubmittedOrSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := newBench(t.Context(), p, 50)
+		var busy, most atomic.Int64
+		p.onSubmit = func(n int) (sdk.SubmitResult, error) {
+			most.Store(max(most.Load(), busy.Add(1)))
+			return sdk.SubmitResult{SessionID: fmt.Sprint(n)}, nil
+		}
+		p.onPoll = func(int) (sdk.PollResult, error) {
+			time.Sleep(time.Second)
+			busy.Add(-1)
+			return completed("{}"), nil
+		}
+		stop := make(chan struct{})
+		time.AfterFunc(2500*time.Millisecond, func() { close(stop) })
+		outcome := b.Run(t.Context(), stop)
+		_, _, _ = b.Delivery.Close(t.Context())
+		if most.Load() != 4 || len(p.submits) != 12 || outcome.Summary.Passed != 12 || outcome.Summary.Skipped != 38 {
+			t.Errorf("%d at most, %d submits, summary %+v", most.Load(), len(p.submits), outcome.Summary)
+		}
+		told := map[string]sdk.Event{}
+		for _, e := range b.sink.events {
+			told[e.SubmissionID] = e
+		}
+		withdrawn := 0
+		for _, e := range b.sink.announced {
+			after, ok := told[e.SubmissionID]
+			if !ok {
+				t.Errorf("nothing is said of the announced %s", e.Vector)
+			}
+			if after.Verdict == "skip" {
+				withdrawn++
+				if after.Type != sdk.EventNotStarted || after.InputHash != e.InputHash || after.Error == nil {
+					t.Errorf("withdrawn as %+v", after)
+				}
+			}
+		}
+		if withdrawn != 4 {
+			t.Errorf("%d withdrawn, want those that were announced ahead, 4", withdrawn)
 		}
 	})
 }

@@ -29,14 +29,22 @@ type attempt struct {
 	event  *delivery.Outgoing
 }
 
-// try takes one vector from submit to verdict.
-func (r *Runner) try(ctx context.Context, v *plan.Vector) attempt {
-	r.Listener.Started(r.Plan.Suite, v.Name)
-	started := time.Now()
+// try takes one vector from its announcement to verdict.
+func (r *Runner) try(ctx context.Context, v *plan.Vector, turns *turns) attempt {
 	out := r.blank(v, result.Pass)
+	out.Execution = &result.Execution{}
 	s := submission{id: uuid.NewString()}
-	execution, err := r.execute(ctx, v, &s)
-	out.Execution = execution
+	started := time.Now()
+	err := r.announce(ctx, v, &s, out.Execution)
+	if err == nil {
+		if !turns.take(ctx) {
+			return r.withdrawn(v, &s, out.Execution)
+		}
+		started = time.Now()
+		r.Listener.Started(r.Plan.Suite, v.Name)
+		err = r.execute(ctx, v, s.input, out.Execution)
+		turns.giveBack()
+	}
 	if err == nil {
 		err = r.judge(ctx, v, &out)
 	}
@@ -56,6 +64,17 @@ func (r *Runner) try(ctx context.Context, v *plan.Vector) attempt {
 		event.Queued.Input = s.shown(r, v, view)
 	}
 	return attempt{vector: out, event: event}
+}
+
+// withdrawn is a vector that was announced and then not submitted: the audit
+// log is told, so that what it announced is not taken for sent.
+func (r *Runner) withdrawn(v *plan.Vector, s *submission, execution *result.Execution) attempt {
+	out := r.blank(v, result.Skip)
+	told := out
+	told.Execution = execution
+	event := r.event(v, &told, errNoTurn, r.Redactor.With(v.Sensitive))
+	event.SubmissionID = s.id
+	return attempt{vector: out, event: &delivery.Outgoing{Event: event}}
 }
 
 // submission is an input on its way to the platform.
@@ -91,30 +110,33 @@ func undecided(out *result.Vector, err error, view redact.View) {
 	out.Error.Detail = view.Text(out.Error.Detail)
 }
 
-// execute submits the vector's input and polls until the end. The execution
-// is never nil; after an error it holds what is known.
-func (r *Runner) execute(ctx context.Context, v *plan.Vector, s *submission) (*result.Execution, error) {
-	execution := &result.Execution{}
+// announce has the audit log hold what is about to be submitted.
+func (r *Runner) announce(ctx context.Context, v *plan.Vector, s *submission, execution *result.Execution) error {
 	input, err := r.beforeVector(ctx, v)
 	if err != nil {
-		return execution, err
+		return err
 	}
 	canonical, err := jcs.Transform(input)
 	if err != nil {
-		return execution, fmt.Errorf("input cannot be written as canonical JSON: %w", err)
+		return fmt.Errorf("input cannot be written as canonical JSON: %w", err)
 	}
 	sum := sha256.Sum256(canonical)
 	execution.InputHash = hex.EncodeToString(sum[:])
 	s.input = canonical
 	if err := r.Delivery.Announce(ctx, r.submitting(v, s.id, execution.InputHash)); err != nil {
-		return execution, &recordError{err}
+		return &recordError{err}
 	}
+	return nil
+}
 
+// execute submits the vector's input and polls until the end. After an error
+// the execution holds what is known.
+func (r *Runner) execute(ctx context.Context, v *plan.Vector, input json.RawMessage, execution *result.Execution) error {
 	target := r.Targets[v.Action.Target.Name]
 	submitted := time.Now()
-	answer, err := target.submit(ctx, sdk.SubmitRequest{ActionID: v.Action.ID, Input: canonical, Overrides: v.Overrides})
+	answer, err := target.submit(ctx, sdk.SubmitRequest{ActionID: v.Action.ID, Input: input, Overrides: v.Overrides})
 	if err != nil {
-		return execution, &stageError{stage: "submit", err: err}
+		return &stageError{stage: "submit", err: err}
 	}
 	execution.SessionID = answer.SessionID
 	ended := answer.Execution
@@ -127,14 +149,14 @@ func (r *Runner) execute(ctx context.Context, v *plan.Vector, s *submission) (*r
 		ended, err = session.poll(ctx)
 		execution.Polls = session.polls
 		if err != nil {
-			return execution, &stageError{stage: "poll", session: answer.SessionID, err: err}
+			return &stageError{stage: "poll", session: answer.SessionID, err: err}
 		}
 	}
 	fill(execution, ended)
 	if execution.DurationMS == 0 {
 		execution.DurationMS = time.Since(submitted).Milliseconds()
 	}
-	return execution, nil
+	return nil
 }
 
 // ExecutionOf is an ended execution as results have it.

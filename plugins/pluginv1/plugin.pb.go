@@ -1432,7 +1432,9 @@ func (x *DeliverRequest) GetEvents() [][]byte {
 }
 
 type DeliverResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events that were not taken; none where all were.
+	Failures      []*DeliverFailure `protobuf:"bytes,1,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1467,6 +1469,65 @@ func (*DeliverResponse) Descriptor() ([]byte, []int) {
 	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
+func (x *DeliverResponse) GetFailures() []*DeliverFailure {
+	if x != nil {
+		return x.Failures
+	}
+	return nil
+}
+
+type DeliverFailure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // of the event in the request, from 0
+	Error         *Error                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliverFailure) Reset() {
+	*x = DeliverFailure{}
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliverFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliverFailure) ProtoMessage() {}
+
+func (x *DeliverFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliverFailure.ProtoReflect.Descriptor instead.
+func (*DeliverFailure) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DeliverFailure) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *DeliverFailure) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
 type CallRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1477,7 +1538,7 @@ type CallRequest struct {
 
 func (x *CallRequest) Reset() {
 	*x = CallRequest{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1550,7 @@ func (x *CallRequest) String() string {
 func (*CallRequest) ProtoMessage() {}
 
 func (x *CallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[24]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1563,7 @@ func (x *CallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRequest.ProtoReflect.Descriptor instead.
 func (*CallRequest) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CallRequest) GetName() string {
@@ -1528,7 +1589,7 @@ type CallResponse struct {
 
 func (x *CallResponse) Reset() {
 	*x = CallResponse{}
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[25]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1601,7 @@ func (x *CallResponse) String() string {
 func (*CallResponse) ProtoMessage() {}
 
 func (x *CallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[25]
+	mi := &file_plugins_pluginv1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1614,7 @@ func (x *CallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallResponse.ProtoReflect.Descriptor instead.
 func (*CallResponse) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_plugins_pluginv1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CallResponse) GetDocument() []byte {
@@ -1678,8 +1739,12 @@ const file_plugins_pluginv1_plugin_proto_rawDesc = "" +
 	"\x06schema\x18\x03 \x01(\fR\x06schema\"\x13\n" +
 	"\x11PutSchemaResponse\"(\n" +
 	"\x0eDeliverRequest\x12\x16\n" +
-	"\x06events\x18\x01 \x03(\fR\x06events\"\x11\n" +
-	"\x0fDeliverResponse\"=\n" +
+	"\x06events\x18\x01 \x03(\fR\x06events\"N\n" +
+	"\x0fDeliverResponse\x12;\n" +
+	"\bfailures\x18\x01 \x03(\v2\x1f.assay.plugin.v1.DeliverFailureR\bfailures\"T\n" +
+	"\x0eDeliverFailure\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12,\n" +
+	"\x05error\x18\x02 \x01(\v2\x16.assay.plugin.v1.ErrorR\x05error\"=\n" +
 	"\vCallRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bdocument\x18\x02 \x01(\fR\bdocument\"*\n" +
@@ -1714,7 +1779,7 @@ func file_plugins_pluginv1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugins_pluginv1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plugins_pluginv1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_plugins_pluginv1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_plugins_pluginv1_plugin_proto_goTypes = []any{
 	(Error_Kind)(0),           // 0: assay.plugin.v1.Error.Kind
 	(*Error)(nil),             // 1: assay.plugin.v1.Error
@@ -1741,8 +1806,9 @@ var file_plugins_pluginv1_plugin_proto_goTypes = []any{
 	(*PutSchemaResponse)(nil), // 22: assay.plugin.v1.PutSchemaResponse
 	(*DeliverRequest)(nil),    // 23: assay.plugin.v1.DeliverRequest
 	(*DeliverResponse)(nil),   // 24: assay.plugin.v1.DeliverResponse
-	(*CallRequest)(nil),       // 25: assay.plugin.v1.CallRequest
-	(*CallResponse)(nil),      // 26: assay.plugin.v1.CallResponse
+	(*DeliverFailure)(nil),    // 25: assay.plugin.v1.DeliverFailure
+	(*CallRequest)(nil),       // 26: assay.plugin.v1.CallRequest
+	(*CallResponse)(nil),      // 27: assay.plugin.v1.CallResponse
 }
 var file_plugins_pluginv1_plugin_proto_depIdxs = []int32{
 	0,  // 0: assay.plugin.v1.Error.kind:type_name -> assay.plugin.v1.Error.Kind
@@ -1753,31 +1819,33 @@ var file_plugins_pluginv1_plugin_proto_depIdxs = []int32{
 	2,  // 5: assay.plugin.v1.SubmitRequest.overrides:type_name -> assay.plugin.v1.Attribute
 	2,  // 6: assay.plugin.v1.PollRequest.overrides:type_name -> assay.plugin.v1.Attribute
 	18, // 7: assay.plugin.v1.MetricsResponse.rows:type_name -> assay.plugin.v1.MetricsRow
-	3,  // 8: assay.plugin.v1.Plugin.Configure:input_type -> assay.plugin.v1.ConfigureRequest
-	8,  // 9: assay.plugin.v1.Plugin.Shutdown:input_type -> assay.plugin.v1.ShutdownRequest
-	10, // 10: assay.plugin.v1.Auth.Token:input_type -> assay.plugin.v1.TokenRequest
-	12, // 11: assay.plugin.v1.Target.Submit:input_type -> assay.plugin.v1.SubmitRequest
-	14, // 12: assay.plugin.v1.Target.Poll:input_type -> assay.plugin.v1.PollRequest
-	16, // 13: assay.plugin.v1.Target.Metrics:input_type -> assay.plugin.v1.MetricsRequest
-	19, // 14: assay.plugin.v1.Target.GetSchema:input_type -> assay.plugin.v1.GetSchemaRequest
-	21, // 15: assay.plugin.v1.Target.PutSchema:input_type -> assay.plugin.v1.PutSchemaRequest
-	23, // 16: assay.plugin.v1.Sink.Deliver:input_type -> assay.plugin.v1.DeliverRequest
-	25, // 17: assay.plugin.v1.Hook.Call:input_type -> assay.plugin.v1.CallRequest
-	5,  // 18: assay.plugin.v1.Plugin.Configure:output_type -> assay.plugin.v1.ConfigureResponse
-	9,  // 19: assay.plugin.v1.Plugin.Shutdown:output_type -> assay.plugin.v1.ShutdownResponse
-	11, // 20: assay.plugin.v1.Auth.Token:output_type -> assay.plugin.v1.TokenResponse
-	13, // 21: assay.plugin.v1.Target.Submit:output_type -> assay.plugin.v1.SubmitResponse
-	15, // 22: assay.plugin.v1.Target.Poll:output_type -> assay.plugin.v1.PollResponse
-	17, // 23: assay.plugin.v1.Target.Metrics:output_type -> assay.plugin.v1.MetricsResponse
-	20, // 24: assay.plugin.v1.Target.GetSchema:output_type -> assay.plugin.v1.GetSchemaResponse
-	22, // 25: assay.plugin.v1.Target.PutSchema:output_type -> assay.plugin.v1.PutSchemaResponse
-	24, // 26: assay.plugin.v1.Sink.Deliver:output_type -> assay.plugin.v1.DeliverResponse
-	26, // 27: assay.plugin.v1.Hook.Call:output_type -> assay.plugin.v1.CallResponse
-	18, // [18:28] is the sub-list for method output_type
-	8,  // [8:18] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	25, // 8: assay.plugin.v1.DeliverResponse.failures:type_name -> assay.plugin.v1.DeliverFailure
+	1,  // 9: assay.plugin.v1.DeliverFailure.error:type_name -> assay.plugin.v1.Error
+	3,  // 10: assay.plugin.v1.Plugin.Configure:input_type -> assay.plugin.v1.ConfigureRequest
+	8,  // 11: assay.plugin.v1.Plugin.Shutdown:input_type -> assay.plugin.v1.ShutdownRequest
+	10, // 12: assay.plugin.v1.Auth.Token:input_type -> assay.plugin.v1.TokenRequest
+	12, // 13: assay.plugin.v1.Target.Submit:input_type -> assay.plugin.v1.SubmitRequest
+	14, // 14: assay.plugin.v1.Target.Poll:input_type -> assay.plugin.v1.PollRequest
+	16, // 15: assay.plugin.v1.Target.Metrics:input_type -> assay.plugin.v1.MetricsRequest
+	19, // 16: assay.plugin.v1.Target.GetSchema:input_type -> assay.plugin.v1.GetSchemaRequest
+	21, // 17: assay.plugin.v1.Target.PutSchema:input_type -> assay.plugin.v1.PutSchemaRequest
+	23, // 18: assay.plugin.v1.Sink.Deliver:input_type -> assay.plugin.v1.DeliverRequest
+	26, // 19: assay.plugin.v1.Hook.Call:input_type -> assay.plugin.v1.CallRequest
+	5,  // 20: assay.plugin.v1.Plugin.Configure:output_type -> assay.plugin.v1.ConfigureResponse
+	9,  // 21: assay.plugin.v1.Plugin.Shutdown:output_type -> assay.plugin.v1.ShutdownResponse
+	11, // 22: assay.plugin.v1.Auth.Token:output_type -> assay.plugin.v1.TokenResponse
+	13, // 23: assay.plugin.v1.Target.Submit:output_type -> assay.plugin.v1.SubmitResponse
+	15, // 24: assay.plugin.v1.Target.Poll:output_type -> assay.plugin.v1.PollResponse
+	17, // 25: assay.plugin.v1.Target.Metrics:output_type -> assay.plugin.v1.MetricsResponse
+	20, // 26: assay.plugin.v1.Target.GetSchema:output_type -> assay.plugin.v1.GetSchemaResponse
+	22, // 27: assay.plugin.v1.Target.PutSchema:output_type -> assay.plugin.v1.PutSchemaResponse
+	24, // 28: assay.plugin.v1.Sink.Deliver:output_type -> assay.plugin.v1.DeliverResponse
+	27, // 29: assay.plugin.v1.Hook.Call:output_type -> assay.plugin.v1.CallResponse
+	20, // [20:30] is the sub-list for method output_type
+	10, // [10:20] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_plugins_pluginv1_plugin_proto_init() }
@@ -1791,7 +1859,7 @@ func file_plugins_pluginv1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugins_pluginv1_plugin_proto_rawDesc), len(file_plugins_pluginv1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   5,
 		},

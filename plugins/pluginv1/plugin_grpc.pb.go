@@ -539,7 +539,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type SinkClient interface {
-	// Deliver takes events all or none.
+	// Deliver takes events. A required sink takes all or none; a queued one may
+	// take some of them, and answers for the others one by one.
 	Deliver(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*DeliverResponse, error)
 }
 
@@ -565,7 +566,8 @@ func (c *sinkClient) Deliver(ctx context.Context, in *DeliverRequest, opts ...gr
 // All implementations must embed UnimplementedSinkServer
 // for forward compatibility.
 type SinkServer interface {
-	// Deliver takes events all or none.
+	// Deliver takes events. A required sink takes all or none; a queued one may
+	// take some of them, and answers for the others one by one.
 	Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error)
 	mustEmbedUnimplementedSinkServer()
 }

@@ -121,14 +121,17 @@ func (c *Client) PutSchema(ctx context.Context, request SchemaRequest, document 
 	return errorFromStatus(err)
 }
 
-// Deliver is Sink's.
+// Deliver is Sink's; a *PartialError says which of several events were taken.
 func (c *Client) Deliver(ctx context.Context, events []Event) error {
 	request, err := eventsToProto(events)
 	if err != nil {
 		return err
 	}
-	_, err = c.sink.Deliver(ctx, request)
-	return errorFromStatus(err)
+	response, err := c.sink.Deliver(ctx, request)
+	if err != nil {
+		return errorFromStatus(err)
+	}
+	return partialFromProto(response, len(events))
 }
 
 // Call is Hook's. A hook with nothing to say answers null.

@@ -1,7 +1,9 @@
 package sdk
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,6 +56,29 @@ func (e *Error) Is(target error) bool { return target == e.Kind }
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// PartialError is what a queued sink's Deliver answers where it did not take
+// all of several events. errors.Is and errors.As see the first failure.
+type PartialError struct {
+	// Errs are as many as there were events, in their order; nil for one that
+	// was taken.
+	Errs []error
+}
+
+// Partial answers for events one by one: nil where none of errs is an error.
+func Partial(errs []error) error {
+	if !slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		return nil
+	}
+	return &PartialError{Errs: errs}
+}
+
+func (e *PartialError) Error() string { return errors.Join(e.Errs...).Error() }
+
+// Unwrap gives the failures.
+func (e *PartialError) Unwrap() []error {
+	return slices.DeleteFunc(slices.Clone(e.Errs), func(err error) bool { return err == nil })
+}
 
 // ConfigError is what Configure answers where the settings are wrong.
 type ConfigError struct{ Problems []Problem }

@@ -150,6 +150,19 @@ func eventsFromProto(documents [][]byte) ([]Event, error) {
 	return events, nil
 }
 
+// partialFromProto is nil where all of n events were taken.
+func partialFromProto(r *pluginv1.DeliverResponse, n int) error {
+	errs := make([]error, n)
+	for _, failure := range r.GetFailures() {
+		i := int(failure.GetIndex())
+		if i < 0 || i >= n {
+			return protocolError(fmt.Sprintf("a failure of event %d of %d", i, n))
+		}
+		errs[i] = errorFromProto(failure.GetError())
+	}
+	return Partial(errs)
+}
+
 func documentFromProto(document []byte) (json.RawMessage, error) {
 	if !json.Valid(document) {
 		return nil, protocolError("a document that is not JSON")

@@ -54,8 +54,9 @@ type Target interface {
 // Sink takes events out of the house.
 type Sink interface {
 	Plugin
-	// Deliver takes events all or none: after nil all of them are where they
-	// belong, after an error none need be.
+	// Deliver takes events: after nil all of them are where they belong, after
+	// an error none need be. A queued sink that took some of them answers
+	// Partial, so that only the others are delivered again.
 	Deliver(ctx context.Context, events []Event) error
 }
 

@@ -156,7 +156,12 @@ func (s sinkServer) Deliver(ctx context.Context, r *pluginv1.DeliverRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sink.Deliver(ctx, events); err != nil {
+	err = s.sink.Deliver(ctx, events)
+	var partial *PartialError
+	if errors.As(err, &partial) {
+		return partialToProto(partial), nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &pluginv1.DeliverResponse{}, nil

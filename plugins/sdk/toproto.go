@@ -154,6 +154,17 @@ func eventsToProto(events []Event) (*pluginv1.DeliverRequest, error) {
 	return &pluginv1.DeliverRequest{Events: documents}, nil
 }
 
+func partialToProto(e *PartialError) *pluginv1.DeliverResponse {
+	response := &pluginv1.DeliverResponse{}
+	for i, err := range e.Errs {
+		if err != nil {
+			failure := &pluginv1.DeliverFailure{Index: int32(i), Error: errorToProto(asError(err))} //nolint:gosec // bounded by the batch
+			response.Failures = append(response.Failures, failure)
+		}
+	}
+	return response
+}
+
 // encode writes JSON without escaping what only HTML needs escaped.
 func encode(what string, v any) ([]byte, error) {
 	var buffer bytes.Buffer
@@ -170,20 +181,24 @@ func encode(what string, v any) ([]byte, error) {
 // error in its details.
 func statusFromError(err error) error {
 	e := asError(err)
-	code, kind := kindToProto(e.Kind)
-	message := valid(e.Message)
-	s, detailErr := status.New(code, message).WithDetails(&pluginv1.Error{
-		Kind:         kind,
-		Message:      message,
-		Sent:         e.Sent,
-		RetryAfterMs: ceilMilliseconds(e.RetryAfter),
-		HttpStatus:   int32(min(max(e.HTTPStatus, 0), 999)),
-		Detail:       valid(e.Detail),
-	})
+	code, _ := kindToProto(e.Kind)
+	s, detailErr := status.New(code, valid(e.Message)).WithDetails(errorToProto(e))
 	if detailErr != nil {
 		return status.Error(codes.Internal, detailErr.Error())
 	}
 	return s.Err()
+}
+
+func errorToProto(e *Error) *pluginv1.Error {
+	_, kind := kindToProto(e.Kind)
+	return &pluginv1.Error{
+		Kind:         kind,
+		Message:      valid(e.Message),
+		Sent:         e.Sent,
+		RetryAfterMs: ceilMilliseconds(e.RetryAfter),
+		HttpStatus:   int32(min(max(e.HTTPStatus, 0), 999)),
+		Detail:       valid(e.Detail),
+	}
 }
 
 // asError types the errors that a plugin did not type itself.

@@ -36,6 +36,28 @@ var event = sdk.Event{
 	Masked:         true,
 }
 
+// A sink that takes some of the events answers for the others one by one.
+func TestDeliverInPart(t *testing.T) {
+	late := &sdk.Error{Kind: sdk.Unavailable, HTTPStatus: 503, RetryAfter: time.Minute, Message: "busy", Sent: true}
+	p := &everything{}
+	client := dialConfigured(t, p)
+	p.err = sdk.Partial([]error{nil, late, errors.New("untyped"), nil})
+	err := client.Deliver(t.Context(), []sdk.Event{{ID: "1"}, {ID: "2"}, {ID: "3"}, {ID: "4"}})
+	var partial *sdk.PartialError
+	if !errors.As(err, &partial) || len(partial.Errs) != 4 || partial.Errs[0] != nil || partial.Errs[3] != nil {
+		t.Fatalf("got %#v", err)
+	}
+	if diff := cmp.Diff(error(late), partial.Errs[1]); diff != "" {
+		t.Errorf("the second (-want +got):\n%s", diff)
+	}
+	if !errors.Is(partial.Errs[2], sdk.Internal) || !errors.Is(err, sdk.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+	if err := sdk.Partial(make([]error, 3)); err != nil {
+		t.Errorf("of nothing but successes: %v", err)
+	}
+}
+
 // Every operation carries all of its request to the plugin and all of the
 // answer back.
 func TestOperationsRoundTrip(t *testing.T) {

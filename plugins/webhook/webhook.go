@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -29,6 +30,9 @@ import (
 
 // version is what the plugin describes itself with.
 const version = "0.1.0"
+
+// batch is how many events one Deliver takes, and posts at the same time.
+const batch = 8
 
 // maxAnswer bounds the receiver's answer, of which only the status counts, in bytes.
 const maxAnswer = 64 << 10
@@ -63,7 +67,7 @@ func (p *Plugin) Describe() sdk.Description {
 		Name:    "webhook",
 		Version: version,
 		Summary: "Posts each ended session to an HTTP endpoint",
-		Sink:    &sdk.SinkTraits{Queued: true},
+		Sink:    &sdk.SinkTraits{Queued: true, Batch: batch},
 		Schema: sdk.Schema{Attributes: []sdk.Attribute{
 			{
 				Name: "url", Type: sdk.String, Required: true, Format: sdk.FormatURL,
@@ -159,20 +163,19 @@ func (s *settings) check(add func(attribute, summary, detail string)) {
 	}
 }
 
-// Deliver posts the events that the settings ask for; others have nothing to
-// say to a receiver and are taken without a request. Where one of several fails,
-// those before it are delivered again later, under the same id.
+// Deliver posts the events that the settings ask for, all at the same time;
+// others have nothing to say to a receiver and are taken without a request.
 func (p *Plugin) Deliver(ctx context.Context, events []sdk.Event) error {
 	wanted := p.settings.policy().Types
-	for _, event := range events {
-		if !slices.Contains(wanted, event.Type) {
-			continue
-		}
-		if err := p.post(ctx, event); err != nil {
-			return err
+	errs := make([]error, len(events))
+	var posting sync.WaitGroup
+	for i, event := range events {
+		if slices.Contains(wanted, event.Type) {
+			posting.Go(func() { errs[i] = p.post(ctx, event) })
 		}
 	}
-	return nil
+	posting.Wait()
+	return sdk.Partial(errs)
 }
 
 func (p *Plugin) post(ctx context.Context, event sdk.Event) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,8 +134,10 @@ func TestDeliver(t *testing.T) {
 	p := configured(t, r, attributes{"secret": secret})
 	completed := failedSession()
 	completed.Status = sdk.StatusCompleted // its classification must not be told
-	if err := p.Deliver(t.Context(), []sdk.Event{failedSession(), completed}); err != nil {
-		t.Fatal(err)
+	for _, event := range []sdk.Event{failedSession(), completed} {
+		if err := p.Deliver(t.Context(), []sdk.Event{event}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	want := map[string]any{
 		"version": 1.0, "event": "data_action_debug_complete",
@@ -204,6 +208,39 @@ func TestDeliverOthers(t *testing.T) {
 	}
 	if got := len(r.deliveries()); got != 0 {
 		t.Errorf("%d posted", got)
+	}
+}
+
+// Several events are posted at the same time, and answered for one by one.
+func TestDeliverSeveral(t *testing.T) {
+	t.Parallel()
+	all := make(chan struct{}, batch)
+	r := newReceiver(t, func(w http.ResponseWriter, req *http.Request) {
+		all <- struct{}{}
+		for len(all) < batch { // until every other is here too
+			runtime.Gosched()
+		}
+		if req.Header.Get("webhook-id") == "e-3" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	p := configured(t, r, attributes{"timeout": "30s"})
+	events := make([]sdk.Event, batch)
+	for i := range events {
+		events[i] = failedSession()
+		events[i].ID = fmt.Sprintf("e-%d", i)
+	}
+	var partial *sdk.PartialError
+	if err := p.Deliver(t.Context(), events); !errors.As(err, &partial) {
+		t.Fatalf("got %v", err)
+	}
+	for i, err := range partial.Errs {
+		if (err != nil) != (i == 3) {
+			t.Errorf("event %d: %v", i, err)
+		}
+	}
+	if failed := asError(t, partial); failed.HTTPStatus != http.StatusServiceUnavailable {
+		t.Errorf("got %+v", failed)
 	}
 }
 
