@@ -135,6 +135,7 @@ func (d *decoder) dispatch(blocks hcl.Blocks, children []child) {
 	for _, block := range blocks {
 		c := children[slices.IndexFunc(children, func(c child) bool { return c.kind == block.Type })]
 		if c.label != "" && !d.validLabel(block, c) {
+			d.suite.Complete = false
 			continue
 		}
 		if !d.unique(seen, block, c.rule) {

@@ -21,8 +21,10 @@ const (
 // Load reads the suite in folder dir for the given version of assay, such as
 // "0.1.0"; a build without a release version satisfies every required_version.
 //
-// The suite is never nil, so that its Files can illustrate the diagnostics;
-// use the rest of it only where the diagnostics hold no error. Diagnostics are
+// The suite is never nil, so that its Files can illustrate the diagnostics.
+// Where the diagnostics hold errors it is only good for finding more of them,
+// and only if it is Complete; what is in Broken blocks may be nil then.
+// Diagnostics are
 // in the order of files and lines and name files by dir joined with their name.
 func Load(dir, version string) (*Suite, hcl.Diagnostics) {
 	suite, sources, diags := read(dir)
@@ -30,7 +32,7 @@ func Load(dir, version string) (*Suite, hcl.Diagnostics) {
 		return suite, diags
 	}
 	diags = append(diags, decode(suite, sources, version)...)
-	slices.SortStableFunc(diags, byPosition)
+	slices.SortStableFunc(diags, ByPosition)
 	return suite, diags
 }
 
@@ -121,9 +123,9 @@ func folderProblem(dir string, err error) *hcl.Diagnostic {
 	}
 }
 
-// byPosition orders diagnostics by file and line; those without a place come
+// ByPosition orders diagnostics by file and line; those without a place come
 // first.
-func byPosition(a, b *hcl.Diagnostic) int {
+func ByPosition(a, b *hcl.Diagnostic) int {
 	var before, after hcl.Range
 	if a.Subject != nil {
 		before = *a.Subject

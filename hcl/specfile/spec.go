@@ -14,6 +14,11 @@ type Suite struct {
 	Dir string
 	// Files are the parsed files by the name that diagnostics give.
 	Files map[string]*hcl.File
+	// Complete says that all blocks are known by name: no file and no block was
+	// left out for being wrong.
+	Complete bool
+	// Broken are the blocks, by their Range, in which something is wrong.
+	Broken map[hcl.Range]bool
 
 	Settings   Settings
 	Variables  map[string]*Variable

@@ -16,6 +16,7 @@ func (d *decoder) root(bodies []hcl.Body) {
 	d.suite.Settings.Name = filepath.Base(d.suite.Dir)
 	d.suite.Variables = map[string]*Variable{}
 	d.suite.Locals = map[string]*Local{}
+	d.suite.Broken = map[hcl.Range]bool{}
 	children := []child{
 		{"assay", "", once, d.requirements},
 		{"suite", "", once, d.settings},
@@ -30,16 +31,32 @@ func (d *decoder) root(bodies []hcl.Body) {
 		{"vector", "name", named, d.vector},
 		{"threshold", "name", titled, d.threshold},
 	}
+	for i, c := range children {
+		children[i].decode = func(b *hcl.Block) { d.whole(b, c.decode) }
+	}
 	schema := schemaOf(nil, children)
 	var blocks hcl.Blocks
 	for _, body := range bodies {
 		blocks = append(blocks, d.content(body, schema).Blocks...)
 	}
+	d.suite.Complete = !d.diags.HasErrors()
 	d.dispatch(blocks, children)
 
 	slices.SortFunc(d.suite.Plugins, func(a, b *Plugin) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(d.suite.Actions, func(a, b *Action) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(d.suite.Mocks, func(a, b *Mock) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// whole decodes a block of the top level, and takes note of one that is wrong:
+// what refers to it by name can be checked all the same.
+func (d *decoder) whole(b *hcl.Block, decode func(*hcl.Block)) {
+	before := d.diags
+	d.diags = nil
+	decode(b)
+	if d.diags.HasErrors() {
+		d.suite.Broken[b.DefRange] = true
+	}
+	d.diags = append(before, d.diags...)
 }
 
 // requirements decodes the assay block and checks what it asks for.

@@ -158,7 +158,7 @@ func LoadVarFile(path string) (map[string]VarValue, *hcl.File, hcl.Diagnostics) 
 			values[name] = VarValue{value, attribute.NameRange}
 		}
 	}
-	slices.SortStableFunc(diags, byPosition)
+	slices.SortStableFunc(diags, ByPosition)
 	return values, file, diags
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/assay-cx/assay/hcl/specfile"
+	"github.com/assay-cx/assay/internal/plan"
 )
 
 // findings are diagnostics and the files that illustrate them.
@@ -46,6 +48,15 @@ func (f *findings) load(dir string, s *suite) hcl.Diagnostics {
 	s.dir, s.spec = dir, spec
 	f.add(spec, diags)
 	return diags
+}
+
+// addPlan finds what else is wrong with a suite that has errors already, so
+// that a person can mend all of it at once.
+func (f *findings) addPlan(ctx context.Context, s *suite, options plan.Options) {
+	if s.spec.Complete {
+		f.add(s.spec, s.build(ctx, options))
+		slices.SortStableFunc(f.diags, specfile.ByPosition)
+	}
 }
 
 // write tells the diagnostics on stderr.

@@ -62,18 +62,20 @@ func (o *opened) prepare(ctx context.Context, f *inputFlags, dir string, want op
 	if err != nil {
 		return err
 	}
+	options := plan.Options{
+		Inputs:   inputs,
+		Describe: o.host.Describe,
+		Now:      time.Now().UTC(),
+		Handlers: action.Options{Client: action.NewClient(), Logger: want.log(ctx, o.logger), Seed: want.seed},
+	}
 	if o.found.load(dir, o.suite).HasErrors() {
+		o.found.addPlan(ctx, o.suite, options)
 		return o.tell()
 	}
 	if err := o.listen(ctx, want.listen); err != nil {
 		return err
 	}
-	o.found.add(o.spec, o.build(ctx, plan.Options{
-		Inputs:   inputs,
-		Describe: o.host.Describe,
-		Now:      time.Now().UTC(),
-		Handlers: action.Options{Client: action.NewClient(), Logger: want.log(ctx, o.logger), Seed: want.seed},
-	}))
+	o.found.add(o.spec, o.build(ctx, options))
 	o.redactor.Add(o.plan.Secrets...)
 	if err := f.undeclared(inputs, []*specfile.Suite{o.spec}); err != nil {
 		return err

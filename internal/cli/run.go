@@ -174,6 +174,9 @@ func (e *execution) load(ctx context.Context, options plan.Options) error {
 		}
 	}
 	if e.found.diags.HasErrors() {
+		for _, s := range e.loaded {
+			e.found.addPlan(ctx, s, options)
+		}
 		return e.refuse()
 	}
 	for _, s := range e.loaded {

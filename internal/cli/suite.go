@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -85,9 +86,16 @@ func (s *suite) build(ctx context.Context, options plan.Options) hcl.Diagnostics
 		}
 	}
 	var problems hcl.Diagnostics
+	mocks, settings := s.spec.Mocks, s.spec.Sandbox
+	if len(s.spec.Broken) > 0 {
+		mocks = slices.DeleteFunc(slices.Clone(mocks), func(m *specfile.Mock) bool { return s.spec.Broken[m.Range] })
+	}
+	if settings != nil && s.spec.Broken[settings.Range] {
+		settings = nil
+	}
 	s.sandbox, problems = sandbox.Compile(sandbox.Spec{
-		Mocks:    s.spec.Mocks,
-		Settings: s.spec.Sandbox,
+		Mocks:    mocks,
+		Settings: settings,
 		Actions:  runtimes,
 		Vectors:  faultVectors(s.plan),
 		Scope:    s.plan.Scope,

@@ -100,7 +100,9 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		diags := found.load(dir, s)
 		specs = append(specs, s.spec)
 		suites = append(suites, s)
-		if !diags.HasErrors() {
+		if diags.HasErrors() {
+			found.addPlan(ctx, s, options)
+		} else {
 			found.add(s.spec, s.build(ctx, options))
 			problems, err := s.compileScripts(ctx)
 			if err != nil {

@@ -23,6 +23,10 @@ func (b *builder) actions() {
 	b.inputs = map[string]*schema.Schema{}
 	values := make(map[string]cty.Value, len(b.suite.Actions))
 	for _, spec := range b.suite.Actions {
+		if b.suite.Broken[spec.Range] {
+			values[spec.Name] = cty.DynamicVal
+			continue
+		}
 		a := b.action(spec)
 		b.plan.Actions = append(b.plan.Actions, a)
 		b.actionOf[spec.Name] = a

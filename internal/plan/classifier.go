@@ -16,13 +16,13 @@ import (
 const defaultRuleConfidence = 0.9
 
 func (b *builder) classifier() {
-	if c := b.suite.Classifier; c != nil {
+	if c := b.suite.Classifier; c != nil && !b.suite.Broken[c.Range] {
 		b.plan.ClassifyScript = b.script(c.Script)
 		for _, spec := range c.Rules {
 			b.plan.Rules = append(b.plan.Rules, b.rule(spec))
 		}
 	}
-	if h := b.suite.Hooks; h != nil {
+	if h := b.suite.Hooks; h != nil && !b.suite.Broken[h.Range] {
 		b.plan.HooksScript = b.script(h.Script)
 	}
 }

@@ -6,12 +6,10 @@
 package plan
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -198,7 +196,8 @@ func (p *Plan) Select(filter Filter) {
 func (f Filter) Active() bool { return len(f.Tags) > 0 || f.Run != nil }
 
 // Build evaluates a suite. Where the diagnostics have errors the plan is not
-// to be run.
+// to be run. Of a suite that has errors already it tells what else is wrong: of
+// its broken blocks only the names count.
 func Build(ctx context.Context, suite *specfile.Suite, options Options) (*Plan, hcl.Diagnostics) {
 	b := &builder{suite: suite, options: options, plan: &Plan{Suite: suite.Settings.Name, Dir: suite.Dir}}
 	b.resolveVariables()
@@ -209,16 +208,8 @@ func Build(ctx context.Context, suite *specfile.Suite, options Options) (*Plan, 
 	b.classifier()
 	b.vectors()
 	b.thresholds()
-	slices.SortStableFunc(b.diags, byPosition)
+	slices.SortStableFunc(b.diags, specfile.ByPosition)
 	return b.plan, b.diags
-}
-
-// byPosition puts diagnostics in the order in which a person reads the files.
-func byPosition(x, y *hcl.Diagnostic) int {
-	if x.Subject == nil || y.Subject == nil {
-		return 0
-	}
-	return cmp.Or(strings.Compare(x.Subject.Filename, y.Subject.Filename), x.Subject.Start.Byte-y.Subject.Start.Byte)
 }
 
 type builder struct {

@@ -69,14 +69,16 @@ func build(t *testing.T, spec string, options Options) (*Plan, hcl.Diagnostics) 
 		options.Inputs.LookupEnv = func(string) (string, bool) { return "", false }
 	}
 	options.Now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	options.Describe = func(_ context.Context, source string) (sdk.Description, error) {
-		d, ok := described[source]
-		if !ok {
-			return d, fmt.Errorf("there is no such plugin")
-		}
-		return d, nil
-	}
+	options.Describe = describe
 	return Build(t.Context(), suite, options)
+}
+
+func describe(_ context.Context, source string) (sdk.Description, error) {
+	d, ok := described[source]
+	if !ok {
+		return d, fmt.Errorf("there is no such plugin")
+	}
+	return d, nil
 }
 
 func mustBuild(t *testing.T, spec string, options Options) *Plan {
@@ -414,4 +416,32 @@ func BenchmarkBuild(b *testing.B) {
 			b.Fatal(diags)
 		}
 	}
+}
+
+// Whatever a spec holds, planning what is left of it ends, and says only what
+// a person can find.
+func FuzzBuildOfWhatIsBroken(f *testing.F) {
+	f.Add(base + "vector \"a\" {\n acton = action.sync\n}\n")
+	f.Add(base + "action \"bad\" {\n inptu = any\n}\nvector \"a\" {\n action = action.bad\n input = { a = action.bad.id }\n}\n")
+	f.Add("variable \"v\" {\n typ = any\n}\nlocals {\n a = var.v\n b = local.a\n}\nthreshold \"t\" {\n metric = local.b\n}\n")
+	f.Add("plugin \"cxone\" {\n retry {\n attempt = 1\n }\n}\nclassifier {\n rule \"r\" {\n mach = 1\n }\n}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a.assay.hcl"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		suite, _ := specfile.Load(dir, "dev")
+		if !suite.Complete {
+			return
+		}
+		_, diags := Build(t.Context(), suite, Options{
+			Describe: describe, Now: time.Now(),
+			Inputs: Inputs{LookupEnv: func(string) (string, bool) { return "", false }},
+		})
+		for _, d := range diags {
+			if d.Subject == nil || d.Summary == "" || d.Detail == "" {
+				t.Errorf("incomplete diagnostic: %+v", d)
+			}
+		}
+	})
 }

@@ -19,6 +19,9 @@ var isoDuration = regexp.MustCompile(`^P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?$`)
 
 func (b *builder) thresholds() {
 	for _, spec := range b.suite.Thresholds {
+		if b.suite.Broken[spec.Range] {
+			continue
+		}
 		b.plan.Thresholds = append(b.plan.Thresholds, b.threshold(spec))
 	}
 }

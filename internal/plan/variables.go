@@ -28,6 +28,10 @@ type Flag struct{ Name, Value string }
 func (b *builder) resolveVariables() {
 	b.variables = make(map[string]cty.Value, len(b.suite.Variables))
 	for name, variable := range b.suite.Variables {
+		if b.suite.Broken[variable.Range] {
+			b.variables[name] = cty.DynamicVal
+			continue
+		}
 		value, diags := b.variableValue(variable)
 		b.diags = b.diags.Extend(diags)
 		if value == cty.NilVal {

@@ -22,6 +22,9 @@ import (
 func (b *builder) vectors() {
 	suiteTags := b.texts(b.suite.Settings.Tags, nil)
 	for _, spec := range b.suite.Vectors {
+		if b.suite.Broken[spec.Range] {
+			continue
+		}
 		for _, instance := range b.instances(spec) {
 			if v := b.vector(spec, instance, suiteTags); v != nil {
 				b.plan.Vectors = append(b.plan.Vectors, v)
@@ -80,7 +83,7 @@ func (b *builder) instances(spec *specfile.Vector) []instance {
 
 func (b *builder) vector(spec *specfile.Vector, in instance, suiteTags []string) *Vector {
 	name, ok := b.reference(spec.Action, "action")
-	if !ok {
+	if !ok || b.actionOf[name] == nil {
 		if spec.Action == nil {
 			b.errorf(spec.Range, "Missing required argument", "A vector needs the action that it tries: action = action.NAME.")
 		}
