@@ -17,8 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/assay-cx/assay/plugins/sdk"
@@ -117,7 +115,7 @@ func (p *Plugin) do(ctx context.Context, s *settings, r request) (*sdkhttp.Respo
 	if err != nil {
 		return nil, named(err, r)
 	}
-	if !succeeded(response) && r.token != "" {
+	if !response.IsSuccess() && r.token != "" {
 		// What a refusal says is told to people; the peer may have echoed the token.
 		response.Body = bytes.ReplaceAll(response.Body, []byte(r.token), []byte("[token]"))
 	}
@@ -139,55 +137,9 @@ func named(err error, r request) error {
 
 // refused is the error for an answer that is not a success.
 func refused(what string, response *sdkhttp.Response) *sdk.Error {
-	failure := sdkhttp.FromStatus(what, response)
-	failure.Detail = words(response)
+	failure := sdkhttp.Refused(what, response)
 	if response.Status/100 == 3 {
-		failure.Message = fmt.Sprintf("%s: HTTP %d redirects to %s; redirects are not followed, set base_url to where the API is",
-			what, response.Status, redirectHost(response))
-		failure.Detail = ""
+		failure.Message += ", set base_url to where the API is"
 	}
 	return failure
 }
-
-// words is what the peer said, shortened, but for a page of HTML, which no API
-// wrote.
-func words(response *sdkhttp.Response) string {
-	if isHTML(response) {
-		return "the answer is an HTML page: a proxy, a login page or another server wrote it"
-	}
-	return sdkhttp.Shorten(string(response.Body))
-}
-
-func isHTML(response *sdkhttp.Response) bool {
-	return strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") ||
-		bytes.HasPrefix(bytes.TrimSpace(response.Body), []byte("<"))
-}
-
-// redirectHost names the host alone: a location's path or query may hold secrets.
-func redirectHost(response *sdkhttp.Response) string {
-	location, err := url.Parse(response.Header.Get("Location"))
-	switch {
-	case err != nil:
-		return "a location that is not a URL"
-	case location.Host == "":
-		return "another path of the same host"
-	}
-	return location.Host
-}
-
-// unexpected is the error for a success whose body is not what the contract
-// says. It never quotes the body, which may hold anything.
-func unexpected(what, why string, response *sdkhttp.Response) *sdk.Error {
-	kind := response.Header.Get("Content-Type")
-	if kind == "" {
-		kind = "no content type"
-	}
-	return &sdk.Error{
-		Kind:       sdk.Protocol,
-		Message:    fmt.Sprintf("%s: HTTP %d, but %s (%s, %d bytes)", what, response.Status, why, sdkhttp.Shorten(kind), len(response.Body)),
-		Sent:       true,
-		HTTPStatus: response.Status,
-	}
-}
-
-func succeeded(response *sdkhttp.Response) bool { return response.Status/100 == 2 }

@@ -34,12 +34,12 @@ func (p *Plugin) GetSchema(ctx context.Context, r sdk.SchemaRequest) (json.RawMe
 	if err != nil {
 		return nil, err
 	}
-	if !succeeded(response) {
+	if !response.IsSuccess() {
 		return nil, refused(what, response)
 	}
 	documents, ok := schemaDocuments(s.Fields, response.Body)
 	if !ok {
-		return nil, unexpected(what, "the answer is neither a schema document nor a list of them", response)
+		return nil, sdkhttp.Unexpected(what, "the answer is neither a schema document nor a list of them", response)
 	}
 	if r.ActionID == "" {
 		return allDocuments(what, s.Fields, documents, response)
@@ -61,7 +61,7 @@ func (p *Plugin) GetSchema(ctx context.Context, r sdk.SchemaRequest) (json.RawMe
 // so one that goes on is refused.
 func allDocuments(what string, f fields, documents []document, response *sdkhttp.Response) (json.RawMessage, error) {
 	if whole, ok := parseDocument(f, response.Body); ok && whole.text("nextPageToken") != "" {
-		return nil, unexpected(what, "the list of schema documents has more pages than this one; ask for actions by their ids", response)
+		return nil, sdkhttp.Unexpected(what, "the list of schema documents has more pages than this one; ask for actions by their ids", response)
 	}
 	list := make([]json.RawMessage, len(documents))
 	for i, document := range documents {
@@ -113,10 +113,10 @@ func (p *Plugin) PutSchema(ctx context.Context, r sdk.SchemaRequest, document js
 		return err
 	}
 	switch {
-	case !succeeded(response):
+	case !response.IsSuccess():
 		return refused(what, response)
-	case isHTML(response): // a sign-in page deploys nothing
-		return unexpected(what, "the answer is a page and not the platform's", response)
+	case response.IsHTML(): // a sign-in page deploys nothing
+		return sdkhttp.Unexpected(what, "the answer is a page and not the platform's", response)
 	}
 	return nil
 }

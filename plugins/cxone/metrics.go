@@ -25,12 +25,12 @@ func (p *Plugin) Metrics(ctx context.Context, r sdk.MetricsRequest) (sdk.Metrics
 	if err != nil {
 		return sdk.MetricsPage{}, err
 	}
-	if !succeeded(response) {
+	if !response.IsSuccess() {
 		return sdk.MetricsPage{}, metricsRefused(what, response)
 	}
 	page, err := parseMetrics(p.settings.Fields, response.Body)
 	if err != nil {
-		return sdk.MetricsPage{}, unexpected(what, err.Error(), response)
+		return sdk.MetricsPage{}, sdkhttp.Unexpected(what, err.Error(), response)
 	}
 	return page, nil
 }

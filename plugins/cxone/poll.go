@@ -28,12 +28,12 @@ func (p *Plugin) Poll(ctx context.Context, r sdk.PollRequest) (sdk.PollResult, e
 	if err != nil {
 		return sdk.PollResult{}, err
 	}
-	if !succeeded(response) {
+	if !response.IsSuccess() {
 		return sdk.PollResult{}, pollRefused(what, s, response, r)
 	}
 	result, err := s.parseSession(response.Body)
 	if err != nil {
-		return sdk.PollResult{}, unexpected(what, err.Error(), response)
+		return sdk.PollResult{}, sdkhttp.Unexpected(what, err.Error(), response)
 	}
 	return result, nil
 }

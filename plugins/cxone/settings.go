@@ -3,7 +3,6 @@ package cxone
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -134,33 +133,12 @@ func newSettings(attributes, overrides json.RawMessage) (*settings, error) {
 	return s, nil
 }
 
-// undecodable are the attributes of a layer that newSettings cannot decode,
-// each found by decoding it alone: not every error of the decoder names one.
+// undecodable are the attributes of a layer that newSettings cannot decode.
 func undecodable(layer json.RawMessage) []sdk.Problem {
-	var attributes map[string]json.RawMessage
-	if err := json.Unmarshal(layer, &attributes); err != nil {
-		return []sdk.Problem{{Summary: "Wrong settings", Detail: "The settings are not an object."}}
-	}
-	var found []sdk.Problem
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		if _, err := newSettings(value(map[string]json.RawMessage{name: attributes[name]}), nil); err != nil {
-			found = append(found, sdk.Problem{Attribute: name, Summary: "Wrong setting", Detail: withoutValue(name, err)})
-		}
-	}
-	return found
-}
-
-// withoutValue says why an attribute does not decode and keeps back its value,
-// which may be a secret.
-func withoutValue(name string, err error) string {
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong):
-		return fmt.Sprintf("%s must not be a %s.", wrong.Field, wrong.Value)
-	case strings.Contains(err.Error(), "unknown field"):
-		return fmt.Sprintf("there is no setting %q.", name)
-	}
-	return name + ` holds a duration that is not written such as "1m30s".`
+	return sdk.Undecodable(layer, func(alone json.RawMessage) error {
+		_, err := newSettings(alone, nil)
+		return err
+	})
 }
 
 // problems are everything wrong with the settings, at once.

@@ -41,10 +41,10 @@ func (p *Plugin) Submit(ctx context.Context, r sdk.SubmitRequest) (sdk.SubmitRes
 		return sdk.SubmitResult{}, err
 	}
 	switch {
-	case succeeded(response):
+	case response.IsSuccess():
 		id, err := sessionID(what, s, response)
 		return sdk.SubmitResult{SessionID: id}, err
-	case response.Status == http.StatusBadRequest && !isHTML(response):
+	case response.Status == http.StatusBadRequest && !response.IsHTML():
 		return sdk.SubmitResult{Execution: rejected(s, response)}, nil
 	}
 	return sdk.SubmitResult{}, submitRefused(what, s, response, r)
@@ -110,11 +110,11 @@ func submitBody(s *settings, input json.RawMessage) []byte {
 func sessionID(what string, s *settings, response *sdkhttp.Response) (string, error) {
 	answer, ok := parseDocument(s.Fields, response.Body)
 	if !ok {
-		return "", unexpected(what, "the answer is not a JSON object", response)
+		return "", sdkhttp.Unexpected(what, "the answer is not a JSON object", response)
 	}
 	id := answer.text("sessionId")
 	if id == "" || len(id) > maxSessionID || id == "." || id == ".." {
-		return "", unexpected(what, fmt.Sprintf("the answer holds no usable %s; a session may be running all the same", s.Fields.of("sessionId")), response)
+		return "", sdkhttp.Unexpected(what, fmt.Sprintf("the answer holds no usable %s; a session may be running all the same", s.Fields.of("sessionId")), response)
 	}
 	return id, nil
 }
@@ -128,7 +128,7 @@ func rejected(s *settings, response *sdkhttp.Response) *sdk.Execution {
 		}
 	}
 	if refusal.Message == "" {
-		refusal.Message = words(response)
+		refusal.Message = response.Words()
 	}
 	if refusal.Message == "" {
 		refusal.Message = "the platform refused the input and gave no reason"
