@@ -11,6 +11,7 @@ import (
 	"github.com/assay-cx/assay/plugins/audit"
 	"github.com/assay-cx/assay/plugins/auth"
 	"github.com/assay-cx/assay/plugins/cxone"
+	"github.com/assay-cx/assay/plugins/genesys"
 	"github.com/assay-cx/assay/plugins/sdk"
 	"github.com/assay-cx/assay/plugins/webhook"
 )
@@ -20,6 +21,7 @@ func builtins() map[string]sdk.Plugin {
 	return map[string]sdk.Plugin{
 		"auth":    auth.New(),
 		"cxone":   cxone.New(),
+		"genesys": genesys.New(),
 		"webhook": webhook.New(),
 		"audit":   audit.New(),
 		"lua":     hook.New(),

@@ -313,7 +313,7 @@ func TestDiagnostics(t *testing.T) {
 		"unknown URL":    {"mock \"m\" {\n route \"GET /\" {\n json = { url = mock.m.url }\n }\n}", nil},
 		"setting":        {faulty(`tokenttl = "1h"`), []string{`tokenttl: Unsupported argument: An argument named "tokenttl" is not expected here. Did you mean "token_ttl"?`}},
 		"setting's type": {faulty(`clients = ["a"]`), []string{`["a"]: Wrong type: A value of type map of string is needed here: map of string required.`}},
-		"operation":      {faulty(`fault "submitt" { kind = "hang" }`), []string{`fault "submitt": Unknown operation: The sandbox has no operation submitt. Did you mean "submit"? A fault strikes one of token, submit, poll, analytics, deploy.`}},
+		"operation":      {faulty(`fault "submitt" { kind = "hang" }`), []string{`fault "submitt": Unknown operation: The sandbox has no operation submitt. Did you mean "submit"? A fault strikes one of token, submit, test, poll, analytics, deploy.`}},
 		"kind": {faulty(`fault "deploy" { kind = "conflct" }`), []string{
 			`"conflct": Unknown kind of fault: There is no fault "conflct" here. Did you mean "conflict"? The kinds are latency, hang, refuse, reset, close, cut, slow, status, quota, garbage, malformed, truncate, oversized, content_type, conflict.`,
 		}},

@@ -9,13 +9,14 @@ type operation string
 const (
 	opToken     operation = "token"
 	opSubmit    operation = "submit"
+	opTest      operation = "test" // of an action, as Genesys Cloud has it
 	opPoll      operation = "poll"
 	opAnalytics operation = "analytics"
 	opDeploy    operation = "deploy"
 	opMock      operation = "" // not the tenant's: a route of a mock
 )
 
-var operations = []operation{opToken, opSubmit, opPoll, opAnalytics, opDeploy}
+var operations = []operation{opToken, opSubmit, opTest, opPoll, opAnalytics, opDeploy}
 
 // The kinds of fault that any request can meet.
 const (

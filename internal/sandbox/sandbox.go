@@ -1,13 +1,13 @@
 // Package sandbox is an embedded CXone and the HTTP upstreams beside it. It
 // speaks the contract's token, debug, analytics and data-action endpoints on
-// loopback, runs the actions' handlers, and fails on purpose where a spec
-// says so.
+// loopback, and the test of Genesys Cloud's data actions, runs the actions'
+// handlers, and fails on purpose where a spec says so.
 //
 // Listen takes the ports, so that the URLs are known before any expression is
 // evaluated; Compile checks what the spec says of the sandbox and its mocks,
 // without side effects; Serve starts and Close stops. Start reading at
-// Sandbox; the tenant's endpoints are in tenant.go, the mocks in mock.go, the
-// faults in fault.go.
+// Sandbox; the tenant's endpoints are in tenant.go, Genesys Cloud's in
+// genesys.go, the mocks in mock.go, the faults in fault.go.
 package sandbox
 
 import (

@@ -21,7 +21,7 @@ var workspaces = []string{"dev", "test", "prod"}
 // uuidPattern is the plain form of a UUID.
 var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// tenant is the embedded CXone.
+// tenant is the embedded CXone, which answers the tests of Genesys Cloud too.
 type tenant struct {
 	settings
 	actions   map[string]*action.Runtime // by lower-case id
@@ -64,6 +64,9 @@ func newTenant(s settings, actions []*action.Runtime, faults []*fault, now func(
 	t.mux.HandleFunc("POST /api/v2/dataactions", t.guard(opDeploy, "dataactions:write", t.deploy))
 	t.mux.HandleFunc("GET /api/v2/dataactions", t.guard(opDeploy, "dataactions:read", t.list))
 	t.mux.HandleFunc("GET /api/v2/dataactions/{action}", t.guard(opDeploy, "dataactions:read", t.show))
+	t.mux.HandleFunc("POST /oauth/token", t.token)
+	t.mux.HandleFunc("POST /api/v2/integrations/actions/{action}/test", t.guard(opTest, testPermission, t.test))
+	t.mux.HandleFunc("POST /api/v2/integrations/actions/{action}/draft/test", t.guard(opTest, testPermission, t.test))
 	t.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		send(w, problem(http.StatusNotFound, fmt.Sprintf("the tenant has no endpoint %s %s", r.Method, r.URL.Path)))
 	})
@@ -106,7 +109,7 @@ func (t *tenant) guard(op operation, scope string, work func(*call) reply) http.
 		}
 		c.struck = t.strike(c)
 		answer(w, r, c.struck, func() reply {
-			if refused, ok := t.authorize(r, scope); !ok {
+			if refused, ok := t.authorize(c, scope); !ok {
 				return refused
 			}
 			return work(c)
@@ -115,23 +118,23 @@ func (t *tenant) guard(op operation, scope string, work func(*call) reply) http.
 }
 
 // authorize checks the bearer token of a request.
-func (t *tenant) authorize(r *http.Request, scope string) (reply, bool) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+func (t *tenant) authorize(c *call, scope string) (reply, bool) {
+	token, ok := strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
 	if !ok {
-		return unauthorized("the request carries no bearer token"), false
+		return c.unauthorized("the request carries no bearer token"), false
 	}
 	scopes, ok := t.tokens.use(token)
 	if !ok {
-		return unauthorized("the token is unknown, expired or revoked"), false
+		return c.unauthorized("the token is unknown, expired or revoked"), false
 	}
 	if t.enforceScopes && !slices.Contains(scopes, scope) {
-		return problem(http.StatusForbidden, fmt.Sprintf("the token lacks the scope %s", scope)), false
+		return c.operation.problem(http.StatusForbidden, fmt.Sprintf("the token lacks the scope %s", scope)), false
 	}
 	return reply{}, true
 }
 
-func unauthorized(message string) reply {
-	answer := problem(http.StatusUnauthorized, message)
+func (c *call) unauthorized(message string) reply {
+	answer := c.operation.problem(http.StatusUnauthorized, message)
 	answer.header = http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}
 	return answer
 }

@@ -110,7 +110,7 @@ func (f *fault) refusal() reply {
 		answer.header.Set("Retry-After", f.retryAfterHeader(time.Now()))
 	}
 	if f.body == "" {
-		answer.body = problem(f.status, "the sandbox's "+f.kind+" fault struck").body
+		answer.body = f.operation.problem(f.status, f.reason(time.Now())).body
 	}
 	return answer
 }
