@@ -27,18 +27,33 @@ plugin "auth" {
   client_secret = "faults-client-secret"
   timeout       = %[2]q
 }
+`
+
+// faultCXone and faultGenesys are the target.
+const (
+	faultCXone = `
 plugin "cxone" {
   auth            = plugin.auth
   base_url        = local.base_url
   environment     = "test"
-  metrics_timeout = %[2]q
-  schema_timeout  = %[2]q
-  poll            = { initial = "20ms", max = "300ms", attempts = %[3]d, timeout = %[4]q }
+  metrics_timeout = %[1]q
+  schema_timeout  = %[1]q
+  poll            = { initial = "20ms", max = "300ms", attempts = %[2]d, timeout = %[3]q }
   breaker {
     failures = 100
   }
 }
 `
+	faultGenesys = `
+plugin "genesys" {
+  auth     = plugin.auth
+  base_url = local.base_url
+  breaker {
+    failures = 100
+  }
+}
+`
+)
 
 // faultAction is the action and the vector of a row. Its first step tells that
 // a session runs; its second is what a mock may fail. The fault at its first
@@ -163,7 +178,10 @@ func (g group) preamble() string {
 	if slices.ContainsFunc(g, faultRow.overruns) {
 		limit = "1s"
 	}
-	return fmt.Sprintf(faultSuite, parallel, limit, polls, pollTimeout)
+	if g[0].place == placeTest {
+		return fmt.Sprintf(faultSuite, parallel, limit) + faultGenesys
+	}
+	return fmt.Sprintf(faultSuite, parallel, limit) + fmt.Sprintf(faultCXone, limit, polls, pollTimeout)
 }
 
 // overruns reports whether the fault makes requests run into their limit.
@@ -182,7 +200,7 @@ func (r faultRow) blocks(i int) string {
 		if r.overruns() {
 			timeout = "1s"
 		}
-	case "submit", "poll":
+	case "submit", "poll", placeTest:
 		if r.overruns() {
 			vector = fmt.Sprintf("with = { %s_timeout = \"1s\" }", r.place)
 		}

@@ -33,6 +33,7 @@ const (
 	placeFailure = "poll of a failure"
 	placeMock    = "mock"
 	placeDeploy  = "deploy"
+	placeTest    = "test" // of Genesys Cloud: the suite has another target
 )
 
 var faultHeading = regexp.MustCompile("(?m)^### When .*`([a-z ]+)` fails$")

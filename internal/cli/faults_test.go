@@ -51,8 +51,8 @@ func TestFaults(t *testing.T) {
 			})
 		})
 	}
-	if len(tables) != 7 {
-		t.Errorf("%d tables, want 7", len(tables))
+	if len(tables) != 8 {
+		t.Errorf("%d tables, want 8", len(tables))
 	}
 }
 
