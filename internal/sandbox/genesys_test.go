@@ -196,7 +196,7 @@ mock "erp" {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
-	if _, err := c.Do(request); !errors.Is(err, context.Canceled) { //nolint:bodyclose // there is none
+	if _, err := c.Do(request); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want canceled", err)
 	}
 	<-ended

@@ -56,7 +56,7 @@ const maxNested = 8
 func (e *errorBody) text() string {
 	var messages []string
 	all := []errorBody{*e}
-	for i := 0; i < min(len(all), maxNested); i++ {
+	for i := 0; i < len(all) && i < maxNested; i++ {
 		message := strings.TrimSpace(cmp.Or(all[i].Message, all[i].UserMessage, all[i].MessageWithParams))
 		if message != "" && !slices.Contains(messages, message) {
 			messages = append(messages, message)

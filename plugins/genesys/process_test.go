@@ -60,7 +60,7 @@ func TestErrorsKeepTheirTypeOverTheWire(t *testing.T) {
 		Operate: func(ctx context.Context, client *sdk.Client, _ int) error {
 			_, err := client.Submit(ctx, submission())
 			if failure := asError(t, err); failure.Kind != sdk.RateLimited || failure.RetryAfter.Seconds() != 7 || failure.HTTPStatus != 429 || !failure.Sent {
-				return fmt.Errorf("got %+v", failure)
+				return fmt.Errorf("kind %s, HTTP %d, retry after %s, sent %t: %w", failure.Kind, failure.HTTPStatus, failure.RetryAfter, failure.Sent, failure)
 			}
 			return nil
 		},

@@ -138,6 +138,7 @@ func TestSubmitRefused(t *testing.T) {
 		"429 without a number": {answer(429, `{"message":"Rate limit exceeded"}`), sdk.RateLimited, 429, 0, "Rate limit exceeded"},
 		"429 negative":         {answer(429, `{"message":"Retry the request in [-5] seconds"}`), sdk.RateLimited, 429, 0, ""},
 		"429 absurd":           {answer(429, `{"message":"Retry the request in [99999999999999999999] seconds"}`), sdk.RateLimited, 429, math.MaxInt64, ""},
+		"429 too long":         {answer(429, `{"message":"Retry the request in [99999999999] seconds"}`), sdk.RateLimited, 429, math.MaxInt64, ""},
 		"429 not JSON":         {answer(429, `slow down`), sdk.RateLimited, 429, 0, "slow down"},
 		"500":                  {answer(500, `{"message":"boom","code":"internal.server.error","status":500,"contextId":"c-2"}`), sdk.Unavailable, 500, 0, "boom (contextId c-2)"},
 		"502 of a proxy":       {answer(502, `<html>Bad gateway</html>`, "Content-Type", "text/html"), sdk.Unavailable, 502, 0, "HTML page"},
@@ -244,8 +245,12 @@ func TestSubmitTransport(t *testing.T) {
 			if test.kind == sdk.Timeout {
 				limit = "200ms"
 			}
+			began := time.Now()
 			_, err := configured(t, n.URL, attributes{"test_timeout": limit}).Submit(t.Context(), submission())
 			failure := asError(t, err)
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("it took %s", took)
+			}
 			if failure.Kind != test.kind || !failure.Sent || !strings.Contains(failure.Error(), test.says) {
 				t.Errorf("%+v, want %s, sent, saying %q", failure, test.kind, test.says)
 			}
