@@ -133,7 +133,7 @@ var buildSigns = []sign{
 	{
 		category: logicFault, tier: cause, confidence: 0.9, means: "the action's template is wrong",
 		phrases: []string{
-			"velocity: *", "velocityexception", "requesttemplate", "request template", "parseerrorexception",
+			"velocity: *", "velocityexception", "requesttemplate", "requesturltemplate", "request template", "parseerrorexception",
 			"methodinvocationexception", "org.apache.velocity", "was expecting one of", "templatesyntaxerror",
 			"undefinederror", "templatenotfound", "jinja2.exceptions", "handlebars", "freemarker",
 			"invalidreferenceexception", "mustache", "liquid error", "liquidexception", "template: *",

@@ -57,6 +57,15 @@ var weakSigns = []sign{
 			"feignexception", "sqlexception", "mongoerror", "upstream", "request failed",
 		},
 	},
+	// What Genesys Cloud says of each failure, whether or not it says why.
+	{
+		category: outage, tier: words, confidence: 0.66, means: "the platform says that the service it called failed",
+		phrases: []string{"action.remote_endpoint", "request to backend service failed"},
+	},
+	{
+		category: logicFault, tier: words, confidence: 0.66, means: "the platform could not process what the action is made of",
+		phrases: []string{"action.processing"},
+	},
 	{
 		category: rateLimited, tier: words, confidence: 0.72, means: "the text speaks of a limit or of waiting",
 		phrases: []string{

@@ -226,12 +226,12 @@ func TestSubmitTransport(t *testing.T) {
 		kind   sdk.ErrorKind
 		says   string
 	}{
-		"no answer in time": {hang, sdk.Timeout, "the limit of this request is 200ms"},
+		"no answer in time": {hang, sdk.Timeout, "the limit of this request is 2s"},
 		"half in time": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, succeeded[:20])
 			_ = http.NewResponseController(w).Flush()
 			hang(w, r)
-		}, sdk.Timeout, "the limit of this request is 200ms"},
+		}, sdk.Timeout, "the limit of this request is 2s"},
 		"reset":     {hijacked(func(c *net.TCPConn) { _ = c.SetLinger(0) }), sdk.Unavailable, "connection reset"},
 		"closed":    {hijacked(func(*net.TCPConn) {}), sdk.Unavailable, "EOF"},
 		"half":      {hijacked(func(c *net.TCPConn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")) }), sdk.Unavailable, "EOF"},
@@ -243,7 +243,7 @@ func TestSubmitTransport(t *testing.T) {
 			n := newPlatform(t, test.answer)
 			limit := "20s"
 			if test.kind == sdk.Timeout {
-				limit = "200ms"
+				limit = "2s"
 			}
 			began := time.Now()
 			_, err := configured(t, n.URL, attributes{"test_timeout": limit}).Submit(t.Context(), submission())
