@@ -149,7 +149,9 @@ func failedOperation(step action.Step, contextID string) *errorBody {
 	}
 	body := newErrorBody(status, http.StatusText(status), contextID)
 	body.Details = append(body.Details, errorDetail{ErrorCode: remoteEndpoint})
-	body.Errors = append(body.Errors, *newErrorBody(status, "REST call for action execute failed. Message: "+step.Error.Message, ""))
+	inner := newErrorBody(status, "REST call for action execute failed. Message: "+step.Error.Message, "")
+	inner.Code = strings.ToUpper(strings.ReplaceAll(inner.Code, ".", "_")) // as the service's client has it
+	body.Errors = append(body.Errors, *inner)
 	return body
 }
 
