@@ -50,20 +50,3 @@ func TestConformance(t *testing.T) {
 	subject.New, subject.Command = nil, []string{os.Args[0], "serve"}
 	t.Run("process", func(t *testing.T) { sdktest.Run(t, subject) })
 }
-
-// What the host must know of a failure comes over the wire of a real process.
-func TestErrorsKeepTheirTypeOverTheWire(t *testing.T) {
-	n := newPlatform(t, answer(429, throttled))
-	subject := sdktest.Subject{
-		Command: []string{os.Args[0], "serve"},
-		Config:  sdk.Config{Attributes: filled(t, attributes{"base_url": n.URL})},
-		Operate: func(ctx context.Context, client *sdk.Client, _ int) error {
-			_, err := client.Submit(ctx, submission())
-			if failure := asError(t, err); failure.Kind != sdk.RateLimited || failure.RetryAfter.Seconds() != 7 || failure.HTTPStatus != 429 || !failure.Sent {
-				return fmt.Errorf("kind %s, HTTP %d, retry after %s, sent %t: %w", failure.Kind, failure.HTTPStatus, failure.RetryAfter, failure.Sent, failure)
-			}
-			return nil
-		},
-	}
-	sdktest.Run(t, subject)
-}
