@@ -33,7 +33,6 @@ type errorBody struct {
 // errorDetail says which part of the platform gave up.
 type errorDetail struct {
 	ErrorCode string `json:"errorCode"` // such as ACTION.REMOTE_ENDPOINT
-	FieldName string `json:"fieldName"`
 }
 
 // remoteEndpoint is the detail of a failure that the called service answered.
