@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/assay-cx/assay/internal/look"
 	"github.com/assay-cx/assay/internal/result"
 )
 
@@ -83,10 +84,10 @@ func (c *Console) line(v result.Vector) string {
 		parts = append(parts, c.paint.dim(fmt.Sprintf("%s/%s %.2f", cl.Class, cl.Category, cl.Confidence)))
 	}
 	if v.Status >= result.Fail {
-		parts = append(parts, oneLine(firstFailure(v)))
+		parts = append(parts, oneLine(v.FirstFailure()))
 	}
 	if v.Status != result.Skip {
-		parts = append(parts, c.paint.dim(duration(v.DurationMS)))
+		parts = append(parts, c.paint.dim(look.Duration(v.DurationMS)))
 	}
 	return strings.Join(parts, "  ")
 }
@@ -178,13 +179,11 @@ func (c *Console) faults(run result.Run) {
 }
 
 func (c *Console) totals(run result.Run) {
-	s := run.Summary
-	verdict := c.paint.status(run.Status)
+	word := c.paint.status(run.Status)
 	if run.Interrupted {
-		verdict = c.paint.red("interrupted")
+		word = c.paint.red(verdict(run))
 	}
-	c.printf("\n%s  %s: %d passed, %d failed, %d errored, %d skipped in %s (seed %d)\n",
-		verdict, plural(s.Total, "vector"), s.Passed, s.Failed, s.Errored, s.Skipped, duration(run.DurationMS), run.Seed)
+	c.printf("\n%s  %s in %s (seed %d)\n", word, totals(run.Summary), look.Duration(run.DurationMS), run.Seed)
 }
 
 // printf keeps the first error: a console that is gone must not end the run.

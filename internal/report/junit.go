@@ -112,9 +112,9 @@ func junitCaseOf(v result.Vector) junitCase {
 	}
 	switch v.Status {
 	case result.Fail:
-		c.Failure = &junitMessage{Message: firstFailure(v), Type: "check", Text: strings.Join(failureLines(v), "\n")}
+		c.Failure = &junitMessage{Message: v.FirstFailure(), Type: "check", Text: strings.Join(failureLines(v), "\n")}
 	case result.Errored:
-		c.Error = &junitMessage{Message: firstFailure(v), Type: "error", Text: strings.Join(failureLines(v), "\n")}
+		c.Error = &junitMessage{Message: v.FirstFailure(), Type: "error", Text: strings.Join(failureLines(v), "\n")}
 	case result.Skip:
 		c.Skipped = &junitMessage{Message: "not tried"}
 	}

@@ -28,8 +28,13 @@ type Reporter interface {
 
 // Formats are the documents that --report can write.
 var Formats = map[string]func(w io.Writer) (Reporter, error){
-	"json":  func(w io.Writer) (Reporter, error) { return newJSON(w) },
-	"junit": func(w io.Writer) (Reporter, error) { return newJUnit(w) },
+	"ctrf":     func(w io.Writer) (Reporter, error) { return newCTRF(w) },
+	"github":   func(w io.Writer) (Reporter, error) { return newGitHub(w), nil },
+	"html":     func(w io.Writer) (Reporter, error) { return newHTML(w) },
+	"json":     func(w io.Writer) (Reporter, error) { return newJSON(w) },
+	"junit":    func(w io.Writer) (Reporter, error) { return newJUnit(w) },
+	"markdown": func(w io.Writer) (Reporter, error) { return newMarkdown(w), nil },
+	"tap":      func(w io.Writer) (Reporter, error) { return newTAP(w), nil },
 }
 
 // FormatNames are the names of Formats, for help texts.

@@ -33,8 +33,8 @@ var (
 		{
 			Suite: "inventory", Name: `throttled["W-1"]`, Action: "sync", Tags: []string{}, Status: result.Fail, DurationMS: 2345,
 			Execution: &result.Execution{
-				Status: "FAILED", SessionID: "s-2", Error: &result.ExecutionError{Code: "UPSTREAM_TIMEOUT", Message: "no answer"},
-				Trace: []result.Step{{ID: "sync", Name: "sync"}, {ID: "2", Name: "fetch", Error: &result.StepError{Message: "503 <Service>\nUnavailable"}}},
+				Status: "FAILED", SessionID: "s-2", DurationMS: 2150, Error: &result.ExecutionError{Code: "UPSTREAM_TIMEOUT", Message: "no answer"},
+				Trace: []result.Step{{ID: "sync", Name: "sync", Timestamp: "2026-01-02T03:04:05.000Z"}, {ID: "2", Name: "fetch", Timestamp: "2026-01-02T03:04:05.150Z", Error: &result.StepError{Message: "503 <Service>\nUnavailable"}}},
 			},
 			Classification: &result.Classification{Class: result.ExternalDependencyOutage, Category: "outage", Confidence: 0.95, Reason: "The step saw HTTP 503.", Source: "builtin"},
 			Checks: []result.Check{
@@ -113,8 +113,12 @@ func console(options ConsoleOptions) func(io.Writer) (Reporter, error) {
 func TestGoldens(t *testing.T) {
 	golden(t, "console.txt", render(t, console(ConsoleOptions{})))
 	golden(t, "console-color.txt", render(t, console(ConsoleOptions{Color: true})))
-	golden(t, "report.json", render(t, Formats["json"]))
-	golden(t, "junit.xml", render(t, Formats["junit"]))
+	for format, name := range map[string]string{
+		"ctrf": "ctrf.json", "github": "github.txt", "html": "report.html", "json": "report.json",
+		"junit": "junit.xml", "markdown": "report.md", "tap": "report.tap",
+	} {
+		golden(t, name, render(t, Formats[format]))
+	}
 }
 
 func TestJSONIsTheResultDocument(t *testing.T) {

@@ -4,23 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
+	"unicode"
 
 	"github.com/assay-cx/assay/internal/result"
 )
-
-// firstFailure is why a vector did not pass, in a line.
-func firstFailure(v result.Vector) string {
-	if v.Error != nil {
-		return v.Error.Summary
-	}
-	for _, c := range v.Checks {
-		if c.Status >= result.Fail {
-			return c.Name + ": " + c.Message
-		}
-	}
-	return ""
-}
 
 // failureLines say everything that is known of why a vector did not pass:
 // each broken check with expected and actual side by side, the failing step
@@ -104,6 +91,48 @@ func columns(rows [][3]string) []string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// printable leaves of a text what can be shown: control characters, and those
+// that change the direction of what follows, would show otherwise than stands.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+			return unicode.ReplacementChar
+		default:
+			return r
+		}
+	}, s)
+}
+
+// verdict is what a run came to, in a word.
+func verdict(run result.Run) string {
+	if run.Interrupted {
+		return "interrupted"
+	}
+	return run.Status.String()
+}
+
+// totals are the counts of a run's vectors.
+func totals(s result.Summary) string {
+	return fmt.Sprintf("%s: %d passed, %d failed, %d errored, %d skipped", plural(s.Total, "vector"), s.Passed, s.Failed, s.Errored, s.Skipped)
+}
+
+// thresholdTotals says how many thresholds there are, and how many do not hold.
+func thresholdTotals(thresholds []result.Threshold) string {
+	if len(thresholds) == 0 {
+		return ""
+	}
+	broken := 0
+	for _, t := range thresholds {
+		if t.Status >= result.Fail {
+			broken++
+		}
+	}
+	return fmt.Sprintf("; %s, %d not held", plural(len(thresholds), "threshold"), broken)
+}
+
 // thresholdText is a threshold with its value and bounds.
 func thresholdText(t result.Threshold) string {
 	var b strings.Builder
@@ -114,6 +143,14 @@ func thresholdText(t result.Threshold) string {
 	if t.Value != nil {
 		b.WriteString(" = " + float(*t.Value))
 	}
+	b.WriteString(" (" + thresholdBounds(t) + ")")
+	if t.Message != "" {
+		b.WriteString(": " + t.Message)
+	}
+	return b.String()
+}
+
+func thresholdBounds(t result.Threshold) string {
 	var bounds []string
 	for _, bound := range []struct {
 		name  string
@@ -123,22 +160,10 @@ func thresholdText(t result.Threshold) string {
 			bounds = append(bounds, bound.name+" "+float(*bound.value))
 		}
 	}
-	b.WriteString(" (" + strings.Join(bounds, ", ") + ")")
-	if t.Message != "" {
-		b.WriteString(": " + t.Message)
-	}
-	return b.String()
+	return strings.Join(bounds, ", ")
 }
 
 func float(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-func duration(ms int64) string {
-	d := time.Duration(ms) * time.Millisecond
-	if d >= time.Second {
-		return d.Round(10 * time.Millisecond).String()
-	}
-	return d.String()
-}
 
 func plural(n int, noun string) string {
 	if n == 1 {

@@ -78,6 +78,19 @@ type Vector struct {
 	Range hcl.Range `json:"-"`
 }
 
+// FirstFailure is why a vector did not pass, in a line; empty for one that did.
+func (v *Vector) FirstFailure() string {
+	if v.Error != nil {
+		return v.Error.Summary
+	}
+	for _, c := range v.Checks {
+		if c.Status >= Fail {
+			return c.Name + ": " + c.Message
+		}
+	}
+	return ""
+}
+
 // Execution is an ended execution as the platform told it.
 type Execution struct {
 	Status     string          `json:"status,omitempty"` // COMPLETED, FAILED or REJECTED; absent where the end is not known
@@ -188,6 +201,9 @@ type Threshold struct {
 	Warn    *float64 `json:"warn,omitempty"`
 	Status  Status   `json:"status"`
 	Message string   `json:"message,omitempty"`
+
+	// Range is where the spec declares the threshold; not part of the document.
+	Range hcl.Range `json:"-"`
 }
 
 // Sink counts what a sink did with the run's events.

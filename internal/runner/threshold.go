@@ -24,7 +24,7 @@ func (r *Runner) thresholds(ctx context.Context, s *settler) []result.Threshold 
 	asked := map[question]answer{}
 	judged := make([]result.Threshold, 0, len(r.Plan.Thresholds))
 	for _, t := range r.Plan.Thresholds {
-		doc := result.Threshold{Suite: r.Plan.Suite, Name: t.Name, Metric: t.Metric, Min: t.Min, Max: t.Max, Warn: t.Warn}
+		doc := result.Threshold{Suite: r.Plan.Suite, Name: t.Name, Metric: t.Metric, Min: t.Min, Max: t.Max, Warn: t.Warn, Range: t.Range}
 		if t.Action != nil {
 			doc.Action = t.Action.Name
 		}
