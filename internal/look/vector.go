@@ -98,6 +98,9 @@ func (view *Vector) checks(checks []result.Check) {
 		case len(view.Checks) == maxChecks:
 			view.Omitted++
 		default:
+			if strings.HasPrefix(c.Name, "expect.") && c.Expected+c.Actual != "" {
+				c.Message = "" // it only repeats the two
+			}
 			c.Name, c.Message = Clip(c.Name, maxLine), Clip(c.Message, maxText)
 			c.Expected, c.Actual = Clip(c.Expected, maxText), Clip(c.Actual, maxText)
 			view.Checks = append(view.Checks, c)

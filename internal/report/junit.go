@@ -4,7 +4,10 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/assay-cx/assay/internal/result"
 )
@@ -19,7 +22,9 @@ type junitReport struct {
 }
 
 type junitSuite struct {
-	name     string
+	name     string // of the suite
+	folder   string // where it is; suites of two folders may have one name
+	shown    string // the name that no other suite of the report has
 	from, to int64 // its test cases in the spool
 	summary  result.Summary
 	ms       int64
@@ -68,22 +73,30 @@ func (r *junitReport) Finished(v result.Vector) {
 	if r.err != nil {
 		return
 	}
-	suite := r.suite(v.Suite)
+	suite := r.suite(v.Suite, v.Range)
 	suite.summary.Add(v.Status)
 	suite.ms += v.DurationMS
-	r.write(junitCaseOf(v))
+	r.write(junitCaseOf(v, suite.shown))
 	suite.to = r.cases.offset()
 }
 
-// suite is where the vector belongs; the vectors of suites come one suite
-// after another.
-func (r *junitReport) suite(name string) *junitSuite {
+// suite is where a vector or a threshold belongs; the vectors of suites come
+// one suite after another.
+func (r *junitReport) suite(name string, at hcl.Range) *junitSuite {
+	folder, shown := "", name
+	if at.Filename != "" {
+		folder = filepath.Dir(at.Filename)
+	}
 	for _, suite := range r.suites {
-		if suite.name == name {
+		if suite.name != name {
+			continue
+		}
+		if suite.folder == folder || folder == "" {
 			return suite
 		}
+		shown = name + " (" + filepath.ToSlash(folder) + ")"
 	}
-	suite := &junitSuite{name: name, from: r.cases.offset(), to: r.cases.offset()}
+	suite := &junitSuite{name: name, folder: folder, shown: shown, from: r.cases.offset(), to: r.cases.offset()}
 	r.suites = append(r.suites, suite)
 	return suite
 }
@@ -96,8 +109,8 @@ func (r *junitReport) write(c junitCase) {
 	r.err = err
 }
 
-func junitCaseOf(v result.Vector) junitCase {
-	c := junitCase{Name: v.Name, Class: v.Suite + "." + v.Action, Time: seconds(v.DurationMS), File: v.Range.Filename, Line: v.Range.Start.Line}
+func junitCaseOf(v result.Vector, suite string) junitCase {
+	c := junitCase{Name: v.Name, Class: suite + "." + v.Action, Time: seconds(v.DurationMS), File: v.Range.Filename, Line: v.Range.Start.Line}
 	if e := v.Execution; e != nil {
 		c.property("execution.status", e.Status)
 		c.property("session_id", e.SessionID)
@@ -136,7 +149,7 @@ func seconds(ms int64) string { return fmt.Sprintf("%.3f", float64(ms)/1000) }
 func (r *junitReport) Close(run result.Run) error {
 	defer r.cases.close()
 	for _, t := range run.Thresholds {
-		r.suite(t.Suite) // may have no vectors
+		r.suite(t.Suite, t.Range) // may have no vectors
 	}
 	if r.err != nil {
 		return r.err
@@ -177,7 +190,7 @@ func (r *junitReport) Close(run result.Run) error {
 
 func (r *junitReport) writeSuite(s *junitSuite, run result.Run) error {
 	var name strings.Builder
-	if err := xml.EscapeText(&name, []byte(s.name)); err != nil {
+	if err := xml.EscapeText(&name, []byte(s.shown)); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(r.to, "  <testsuite name=\"%s\" %s time=%q timestamp=%q>\n",
@@ -199,7 +212,7 @@ func (r *junitReport) writeSuite(s *junitSuite, run result.Run) error {
 func (r *junitReport) writeThresholds(s *junitSuite, run result.Run) error {
 	var properties junitProperties
 	for _, t := range run.Thresholds {
-		if t.Suite == s.name {
+		if r.suite(t.Suite, t.Range) == s {
 			properties.List = append(properties.List, junitProperty{"threshold." + t.Name, t.Status.String() + ": " + thresholdText(t)})
 		}
 	}
