@@ -1,8 +1,8 @@
 "use strict";
 // The list of vectors: search, filters, keys. Rows that can be opened stand in
-// the page; the others come from the island of data with the id "rows" as
-// [status, suite, name, action, time, ended, class, tags, first failure], where
-// a number among the texts is an index into its words.
+// the page; the others come from the island of data with the id "rows", a line
+// each, as [status, suite, name, action, time, ended, class, tags, first
+// failure], where a number among the texts is an index into the first line.
 (() => {
   const list = document.getElementById("vectors");
   const tools = document.getElementById("tools");
@@ -40,7 +40,7 @@
   const rows = [...list.children].map((item) => ({ item, status: item.dataset.status }));
   const island = document.getElementById("rows");
   if (island) {
-    const { words, rows: packed } = JSON.parse(island.textContent);
+    const [words, ...packed] = island.textContent.trim().split("\n").map((line) => JSON.parse(line));
     const word = (w) => (typeof w === "number" ? words[w] : w || "");
     for (const [status, suite, name, action, time, ended, kind, tags, first] of packed) {
       rows.push({ status: word(status), suite: word(suite), name, action: word(action), time: time || "", ended: word(ended), class: word(kind), tags: word(tags), first: first || "" });
@@ -49,7 +49,7 @@
   const order = { error: 0, fail: 1, warn: 2, skip: 3, pass: 4 };
   rows.sort((a, b) => order[a.status] - order[b.status]);
 
-  const text = (r) => (r.text ??= (r.item ? r.item.textContent : [r.suite + "/" + r.name, r.action, r.ended, r.class, r.tags, r.first].join("\n")).toLowerCase());
+  const text = (r) => (r.text ??= (r.name === undefined ? r.item.textContent : [r.suite + "/" + r.name, r.action, r.ended, r.class, r.tags, r.first].join("\n")).toLowerCase());
 
   let matches = rows, shown = 0;
   const show = (upTo) => {

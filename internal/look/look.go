@@ -19,6 +19,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"html/template"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -81,7 +82,9 @@ func Duration(ms int64) string {
 }
 
 // Clip cuts a text that is longer than so many bytes, and shows that it did.
+// What is not UTF-8 shows as such.
 func Clip(text string, size int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= size {
 		return text
 	}

@@ -59,7 +59,7 @@ func VectorOf(v result.Vector) Vector {
 		view.Tags = append(view.Tags, Clip(tag, 60))
 	}
 	if v.Range.Filename != "" {
-		view.Place = fmt.Sprintf("%s:%d", v.Range.Filename, v.Range.Start.Line)
+		view.Place = fmt.Sprintf("%s:%d", Clip(v.Range.Filename, maxLine), v.Range.Start.Line)
 	}
 	if v.Error != nil {
 		view.Error = &result.Error{Summary: Clip(v.Error.Summary, maxLine), Detail: Clip(v.Error.Detail, maxText)}
@@ -117,11 +117,20 @@ func (view *Vector) execution(e *result.Execution) {
 	if e.Error != nil {
 		view.Failure = &result.ExecutionError{
 			Code: Clip(e.Error.Code, maxLine), Message: Clip(e.Error.Message, maxText),
-			Stack: Clip(e.Error.Stack, maxBlock), Details: json.RawMessage(indented(e.Error.Details)),
+			Stack: Clip(ownStack(e), maxBlock), Details: json.RawMessage(indented(e.Error.Details)),
 		}
 	}
 	view.Output = indented(e.Output)
 	view.Trace = waterfall(e)
+}
+
+// ownStack is the stack of an execution's error, unless its failing step shows
+// the same.
+func ownStack(e *result.Execution) string {
+	if step := e.FailingStep(); step != nil && step.Error.Stack == e.Error.Stack {
+		return ""
+	}
+	return e.Error.Stack
 }
 
 // indented is a JSON document for people; what is too long is not laid out.

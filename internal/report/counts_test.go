@@ -253,7 +253,7 @@ func summaryOf(t *testing.T, match []string) result.Summary {
 
 var (
 	openedVector = regexp.MustCompile(`<li class="vector" data-status="(\w+)"`)
-	dataIsland   = regexp.MustCompile(`(?s)<script type="application/json" id="rows">(.*?)</script>`)
+	dataIsland   = regexp.MustCompile(`(?s)<script type="application/x-ndjson" id="rows">(.*?)</script>`)
 	filterCount  = regexp.MustCompile(`<button type="button" data-status="(\w*)"[^>]*>\w+ (\d+)`)
 )
 
@@ -264,15 +264,17 @@ func countHTML(t *testing.T, document string) result.Summary {
 	for _, m := range openedVector.FindAllStringSubmatch(document, -1) {
 		found.Add(statuses[m[1]])
 	}
-	var island struct {
-		Words []string
-		Rows  [][]any
-	}
-	if err := json.Unmarshal([]byte(dataIsland.FindStringSubmatch(document)[1]), &island); err != nil {
+	lines := strings.Split(strings.TrimSpace(dataIsland.FindStringSubmatch(document)[1]), "\n")
+	var words []string
+	if err := json.Unmarshal([]byte(lines[0]), &words); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range island.Rows {
-		found.Add(statuses[island.Words[int(row[0].(float64))]])
+	for _, line := range lines[1:] {
+		var row []any
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		found.Add(statuses[words[int(row[0].(float64))]])
 	}
 	for _, m := range filterCount.FindAllStringSubmatch(document, -1) {
 		n, _ := strconv.Atoi(m[2])

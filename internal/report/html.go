@@ -17,44 +17,61 @@ import (
 //go:embed page.tmpl
 var pageTemplate string
 
-// htmlReport writes one file that needs no network: the failures as elements
-// that open to all that is known, the rest as compact data for the list.
+// htmlReport writes one file that needs no network: failures as elements that
+// open to all that is known, the rest as compact rows of data for the list.
 type htmlReport struct {
 	to              io.Writer
 	page            *template.Template
-	errored, failed *spool // elements
-	rows            *spool // of the other vectors
+	errored, failed tier
+	rows            *spool // of the vectors that are neither
 	words           words
 	count, listed   int
 	buffer          bytes.Buffer
 	err             error
 }
 
+// tier is the vectors of one verdict. Each has a row; which also have an
+// element is known when the room that the others take is.
+type tier struct {
+	elements, rows *spool
+	ends           []ends // of the vectors that have both
+	full           bool
+}
+
+type ends struct{ element, row int64 }
+
 // The bounds, in bytes, keep the file under 5 MB however many vectors there
 // are. What is worse gets more of the room: a failure that has none to open is
 // listed still, and passing vectors give way first.
 const (
-	maxFailed  = 1_700_000 // opened failures
-	maxOpened  = 2_300_000 // with the errors
-	maxPassing = 1_600_000
-	maxRows    = 2_300_000 // with failures and errors that do not open
-	maxShown   = 100       // thresholds, sinks, warnings and the like, each
+	maxVectors = 4_000_000 // elements and rows
+	maxRows    = 1_900_000
+	maxPassing = 1_300_000 // rows, as long as vectors pass
+	maxShown   = 50        // thresholds, sinks, faults, operations, each
+	maxNoted   = 20        // errors and warnings of the run, each
+	maxNote    = 600
 	maxFirst   = 160
 	maxName    = 200
+	maxWord    = 120
 )
 
 func newHTML(to io.Writer) (*htmlReport, error) {
-	page, err := look.Templates().Parse(pageTemplate)
+	clip := func(text string) string { return look.Clip(text, maxWord) }
+	page, err := look.Templates().Funcs(template.FuncMap{"clip": clip}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
-	r := &htmlReport{to: to, page: page, words: words{index: map[string]int{}}}
-	for _, s := range []**spool{&r.errored, &r.failed, &r.rows} {
+	r := &htmlReport{to: to, page: page, words: words{list: []string{}, index: map[string]int{}}}
+	for _, s := range r.spools() {
 		if *s, err = newSpool(); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+func (r *htmlReport) spools() []**spool {
+	return []**spool{&r.errored.elements, &r.errored.rows, &r.failed.elements, &r.failed.rows, &r.rows}
 }
 
 func (r *htmlReport) Started(string, string) {}
@@ -64,44 +81,62 @@ func (r *htmlReport) Finished(v result.Vector) {
 	if r.err != nil {
 		return
 	}
-	opened := r.errored.offset() + r.failed.offset()
-	switch {
-	case v.Status == result.Errored && opened < maxOpened:
-		r.open(r.errored, v)
-	case v.Status == result.Fail && opened < maxFailed:
-		r.open(r.failed, v)
+	switch v.Status {
+	case result.Errored:
+		r.open(&r.errored, v)
+	case result.Fail:
+		r.open(&r.failed, v)
 	default:
-		r.list(v)
+		r.list(r.rows, maxPassing, v)
 	}
 }
 
-// open writes a vector as an element that opens.
-func (r *htmlReport) open(to *spool, v result.Vector) {
+// open lists a vector, and writes it as an element that opens while there is
+// any hope of room for it.
+func (r *htmlReport) open(t *tier, v result.Vector) {
+	if !r.list(t.rows, maxRows, v) || t.full {
+		return
+	}
 	view := look.VectorOf(v)
 	view.ID = fmt.Sprintf("v%d", r.count)
-	r.err = r.page.ExecuteTemplate(to, "vector", view)
-	r.listed++
+	r.buffer.Reset()
+	if r.err = r.page.ExecuteTemplate(&r.buffer, "vector", view); r.err != nil {
+		return
+	}
+	if t.full = t.elements.offset()+int64(r.buffer.Len()) > maxVectors; t.full {
+		return
+	}
+	_, r.err = r.buffer.WriteTo(t.elements)
+	t.ends = append(t.ends, ends{t.elements.offset(), t.rows.offset()})
 }
 
-// list writes a vector as a row of data.
-func (r *htmlReport) list(v result.Vector) {
-	limit := int64(maxPassing)
-	if v.Status >= result.Fail {
-		limit = maxRows
-	}
+// list writes a vector as a row on a line; it answers whether it did.
+func (r *htmlReport) list(to *spool, limit int64, v result.Vector) bool {
 	row, err := json.Marshal(r.row(v))
 	if err != nil {
 		r.err = err
-		return
+		return false
 	}
-	if r.rows.offset()+int64(len(row)) > limit {
-		return
+	if r.errored.rows.offset()+r.failed.rows.offset()+r.rows.offset()+int64(len(row)) >= limit {
+		return false
 	}
-	if r.rows.offset() > 0 {
-		row = append([]byte(",\n"), row...)
-	}
-	_, r.err = r.rows.Write(row)
+	_, r.err = to.Write(append(row, '\n'))
 	r.listed++
+	return r.err == nil
+}
+
+// fit answers as many elements as there is room for, the rows of the rest, and
+// what both take.
+func (t *tier) fit(room int64) (elements, rows io.Reader, size int64) {
+	var opened ends
+	all := t.rows.offset()
+	for _, e := range t.ends {
+		if e.element+all-e.row > room {
+			break
+		}
+		opened = e
+	}
+	return t.elements.section(0, opened.element), t.rows.section(opened.row, all), opened.element + all - opened.row
 }
 
 // row is a vector as list.js takes it; what is empty at the end is left out.
@@ -113,7 +148,7 @@ func (r *htmlReport) row(v result.Vector) []any {
 	if v.Status != result.Skip {
 		took = look.Duration(v.DurationMS)
 	}
-	word := func(text string) any { return r.words.of(look.Clip(text, maxName)) }
+	word := func(text string) any { return r.words.of(look.Clip(text, maxWord)) }
 	row := []any{
 		word(v.Status.String()), word(v.Suite), look.Clip(v.Name, maxName), word(v.Action), took,
 		word(look.Ended(v)), word(class), word(strings.Join(v.Tags, " ")),
@@ -131,7 +166,7 @@ type words struct {
 }
 
 // maxWords bounds them: a platform may say something new each time.
-const maxWords = 500
+const maxWords = 300
 
 // of is a text's number, or the text itself where there is no more room.
 func (w *words) of(text string) any {
@@ -176,11 +211,9 @@ type filter struct {
 type thresholdRow struct{ Status, Suite, Name, Metric, Value, Bounds, Message string }
 
 func (r *htmlReport) Close(run result.Run) error {
-	defer r.errored.close()
-	defer r.failed.close()
-	defer r.rows.close()
-	for _, s := range []*spool{r.errored, r.failed, r.rows} {
-		if err := s.Flush(); err != nil && r.err == nil {
+	for _, s := range r.spools() {
+		defer (*s).close()
+		if err := (*s).Flush(); err != nil && r.err == nil {
 			r.err = err
 		}
 	}
@@ -194,14 +227,16 @@ func (r *htmlReport) Close(run result.Run) error {
 	if err := r.page.ExecuteTemplate(r.to, "head", p); err != nil {
 		return err
 	}
-	words, err := json.Marshal(append([]string{}, r.words.list...))
+	words, err := json.Marshal(r.words.list)
 	if err != nil {
 		return err
 	}
+	room := maxVectors - r.rows.offset()
+	errored, erroredRows, size := r.errored.fit(room - r.failed.rows.offset())
+	failed, failedRows, _ := r.failed.fit(room - size)
 	body := io.MultiReader(
-		r.errored.section(0, r.errored.offset()), r.failed.section(0, r.failed.offset()),
-		strings.NewReader("</ul>\n<script type=\"application/json\" id=\"rows\">{\"words\":"+string(words)+",\"rows\":[\n"),
-		r.rows.section(0, r.rows.offset()), strings.NewReader("\n]}"),
+		errored, failed, strings.NewReader("</ul>\n<script type=\"application/x-ndjson\" id=\"rows\">"),
+		bytes.NewReader(words), strings.NewReader("\n"), erroredRows, failedRows, r.rows.section(0, r.rows.offset()),
 	)
 	if _, err := io.Copy(r.to, body); err != nil {
 		return err
@@ -223,17 +258,17 @@ func pageOf(run result.Run) page {
 		p.Share = append(p.Share, share{f.Status, x, width})
 		x += width
 	}
-	for _, t := range first(run.Thresholds) {
+	for _, t := range first(worstFirst(run.Thresholds)) {
 		p.Thresholds = append(p.Thresholds, thresholdRowOf(t))
 	}
-	run.Errors, run.Warnings, run.Sinks = clipped(run.Errors), clipped(run.Warnings), first(run.Sinks)
-	run.Operations, run.Faults = first(run.Operations), first(run.Faults)
+	run.Errors, run.Warnings = noted(run.Errors), noted(run.Warnings)
+	run.Sinks, run.Operations, run.Faults = first(run.Sinks), first(run.Operations), first(run.Faults)
 	p.Run = run
 	return p
 }
 
 func thresholdRowOf(t result.Threshold) thresholdRow {
-	row := thresholdRow{t.Status.String(), t.Suite, t.Name, t.Metric, "not known", thresholdBounds(t), look.Clip(t.Message, maxToldVector)}
+	row := thresholdRow{t.Status.String(), t.Suite, t.Name, t.Metric, "not known", thresholdBounds(t), look.Clip(t.Message, maxNote)}
 	if t.Action != "" {
 		row.Metric += " of " + t.Action
 	}
@@ -246,10 +281,14 @@ func thresholdRowOf(t result.Threshold) thresholdRow {
 // first are as many of a list as a page shows.
 func first[T any](list []T) []T { return list[:min(len(list), maxShown)] }
 
-func clipped(list []result.Error) []result.Error {
+// noted are as many errors or warnings as a page shows, and a word on the rest.
+func noted(list []result.Error) []result.Error {
 	var short []result.Error
-	for _, e := range first(list) {
-		short = append(short, result.Error{Summary: look.Clip(e.Summary, maxCell), Detail: look.Clip(e.Detail, maxToldVector)})
+	for _, e := range list[:min(len(list), maxNoted)] {
+		short = append(short, result.Error{Summary: look.Clip(e.Summary, maxCell), Detail: look.Clip(e.Detail, maxNote)})
+	}
+	if left := len(list) - maxNoted; left > 0 {
+		short = append(short, result.Error{Summary: fmt.Sprintf("… and %d more", left), Detail: "A report in JSON has them all."})
 	}
 	return short
 }

@@ -25,7 +25,7 @@ type junitSuite struct {
 	name     string // of the suite
 	folder   string // where it is; suites of two folders may have one name
 	shown    string // the name that no other suite of the report has
-	from, to int64 // its test cases in the spool
+	from, to int64  // its test cases in the spool
 	summary  result.Summary
 	ms       int64
 }

@@ -99,7 +99,7 @@ func notes(title string, list []result.Error) string {
 }
 
 func thresholdTable(thresholds []result.Threshold) string {
-	return table("### Thresholds\n\n| status | threshold |\n| --- | --- |\n", thresholds, func(t result.Threshold) string {
+	return table("### Thresholds\n\n| status | threshold |\n| --- | --- |\n", worstFirst(thresholds), func(t result.Threshold) string {
 		return fmt.Sprintf("| %s | %s |\n", markdownMarks[t.Status], cell(inSuite(t.Suite, thresholdText(t))))
 	})
 }

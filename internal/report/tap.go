@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/assay-cx/assay/internal/result"
@@ -65,10 +66,8 @@ func (r *tapReport) diagnose(v result.Vector) {
 	if v.Classification != nil {
 		r.member("classification", v.Classification)
 	}
-	for _, c := range v.Checks {
-		if c.Status >= result.Fail {
-			r.member(quoted(c.Name), c)
-		}
+	if broken := slices.DeleteFunc(slices.Clone(v.Checks), func(c result.Check) bool { return c.Status < result.Fail }); len(broken) > 0 {
+		r.member("checks", broken)
 	}
 	r.printf("  ...\n")
 }

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -148,6 +150,11 @@ func thresholdText(t result.Threshold) string {
 		b.WriteString(": " + t.Message)
 	}
 	return b.String()
+}
+
+// worstFirst orders thresholds by how bad they are.
+func worstFirst(thresholds []result.Threshold) []result.Threshold {
+	return slices.SortedStableFunc(slices.Values(thresholds), func(a, b result.Threshold) int { return cmp.Compare(b.Status, a.Status) })
 }
 
 func thresholdBounds(t result.Threshold) string {
