@@ -59,6 +59,9 @@ cancels at once.`,
   # The smoke vectors only, with reports for CI
   assay run ./specs/... --tag smoke --report junit=junit.xml --report json=result.json
 
+  # A page to open, and in GitHub Actions a summary and annotations
+  assay run ./specs/... --report html=report.html --report "markdown=$GITHUB_STEP_SUMMARY" --report github=-
+
   # One vector, again and again the same
   assay run ./specs/inventory --run '^throttled' --seed 42`,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -77,7 +80,7 @@ cancels at once.`,
 	flags.DurationVar(&o.timeout, "timeout", 0, "time for each suite, instead of what the suite says")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop at the first vector that does not pass")
 	flags.Uint64Var(&o.seed, "seed", 0, "repeat the run that had this seed: its jitter and its faults")
-	flags.StringArrayVar(&o.reports, "report", nil, "write a report, as `FORMAT=PATH`; - is stdout; formats: "+report.FormatNames())
+	flags.StringArrayVar(&o.reports, "report", nil, "write a report, as `FORMAT=PATH`; - is stdout; formats: "+strings.Join(report.FormatNames(), ", "))
 	flags.StringVar(&o.failures, "save-failures", "", "keep each failure, redacted, as a fixture in this `DIR`")
 	return command
 }
@@ -237,6 +240,9 @@ func (e *execution) openReports() (many *report.Many, err error) {
 			return nil, usageError("--report %s: another report goes there already: give each a path of its own", wanted)
 		}
 		taken[path] = true
+		if report.Formats[format] == nil {
+			return nil, noSuchFormat(wanted, format)
+		}
 		if path == "-" {
 			console, live = e.process.stderr, false
 		}
@@ -259,6 +265,14 @@ func (e *execution) openReports() (many *report.Many, err error) {
 	}
 	options := report.ConsoleOptions{Color: live, Live: live, Total: total}
 	return report.NewMany(append(reports, report.NewConsole(console, options))...), nil
+}
+
+func noSuchFormat(wanted, format string) error {
+	names, hint := report.FormatNames(), ""
+	if nearest := specfile.Nearest(format, names); nearest != "" {
+		hint = fmt.Sprintf("did you mean %q? ", nearest)
+	}
+	return usageError("--report %s: there is no report format %q: %suse one of %s", wanted, format, hint, strings.Join(names, ", "))
 }
 
 func (e *execution) run(ctx context.Context, reports *report.Many) error {

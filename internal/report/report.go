@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/assay-cx/assay/internal/result"
@@ -37,16 +36,13 @@ var Formats = map[string]func(w io.Writer) (Reporter, error){
 	"tap":      func(w io.Writer) (Reporter, error) { return newTAP(w), nil },
 }
 
-// FormatNames are the names of Formats, for help texts.
-func FormatNames() string { return strings.Join(slices.Sorted(maps.Keys(Formats)), ", ") }
+// FormatNames are the names of Formats, in order.
+func FormatNames() []string { return slices.Sorted(maps.Keys(Formats)) }
 
-// Open starts a report of the format at path; "-" is stdout. A file appears
-// under its name only once it is complete.
+// Open starts a report of the format, one of Formats, at path; "-" is stdout. A
+// file appears under its name only once it is complete.
 func Open(format, path string, stdout io.Writer) (Reporter, error) {
 	build := Formats[format]
-	if build == nil {
-		return nil, fmt.Errorf("there is no report format %q: use one of %s", format, FormatNames())
-	}
 	if path == "-" {
 		return build(stdout)
 	}
