@@ -40,19 +40,7 @@ func TestReadmeTour(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	saved := savedBlock.FindAllSubmatch(readme, -1)
-	if len(saved) == 0 {
-		t.Fatal("the README has nothing to save")
-	}
-	for _, s := range saved {
-		path := filepath.Join(dir, string(s[1]))
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, s[2], 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	saveBlocks(t, readme, dir)
 	shown := 0
 	for _, block := range consoleBlock.FindAllSubmatch(readme, -1) {
 		if !bytes.HasPrefix(block[1], []byte("$ ")) {
@@ -75,6 +63,55 @@ func TestReadmeTour(t *testing.T) {
 	}
 	if shown < 4 {
 		t.Errorf("only %d console blocks were run", shown)
+	}
+}
+
+// saveBlocks saves what the README says to save.
+func saveBlocks(t *testing.T, readme []byte, dir string) {
+	t.Helper()
+	saved := savedBlock.FindAllSubmatch(readme, -1)
+	if len(saved) == 0 {
+		t.Fatal("the README has nothing to save")
+	}
+	for _, s := range saved {
+		path := filepath.Join(dir, string(s[1]))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, s[2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var workflowStep = regexp.MustCompile("(?s)```yaml\n- run: ([^\n]+)\n")
+
+// TestReadmeWorkflow runs the step that the README has for GitHub Actions.
+func TestReadmeWorkflow(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := workflowStep.FindSubmatch(readme)
+	if step == nil {
+		t.Fatal("the README has no step")
+	}
+	dir := t.TempDir()
+	saveBlocks(t, readme, filepath.Join(dir, "specs"))
+	summary := filepath.Join(dir, "summary.md")
+	shell := exec.Command("sh", "-c", string(step[1]))
+	shell.Dir, shell.Env = dir, environment(dir, shortTemp(t), "GITHUB_STEP_SUMMARY="+summary)
+	out, err := shell.Output()
+	if err != nil || !strings.HasPrefix(string(out), "::notice title=assay%3A pass::2 vectors: ") {
+		t.Errorf("%v: %s", err, out)
+	}
+	for path, want := range map[string]string{
+		summary: "## ✅ pass", filepath.Join(dir, "report.html"): "<h1>2 vectors: 2 passed", filepath.Join(dir, "junit.xml"): `tests="2" failures="0"`,
+	} {
+		content, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(content), want) {
+			t.Errorf("%s lacks %q: %v", path, want, err)
+		}
 	}
 }
 
