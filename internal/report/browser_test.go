@@ -29,14 +29,14 @@ const patience = 2 * time.Minute
 // must not do.
 type browser struct {
 	context.Context
-	t testing.TB
+	t *testing.T
 
 	mu       sync.Mutex
 	offences []string // console messages, exceptions, dialogs, requests
 }
 
 // openReport writes a report into a file and opens it from there.
-func openReport(t testing.TB, document string) *browser {
+func openReport(t *testing.T, document string) *browser {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
@@ -62,7 +62,7 @@ func openReport(t testing.TB, document string) *browser {
 }
 
 // chromium is the browser; without one the test is skipped, but not in CI.
-func chromium(t testing.TB) string {
+func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -202,6 +202,16 @@ func TestTheReportByKeyboard(t *testing.T) {
 	if got := ask[string](b, focused); got != "orders/lost" {
 		t.Errorf("a link goes to %s", got)
 	}
+	b.assertInert()
+}
+
+func TestTheReportWithoutScripts(t *testing.T) {
+	b := openReport(t, render(t, Formats["html"]))
+	if _, err := chromedp.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Reload(), chromedp.WaitVisible("noscript p"), chromedp.WaitVisible("#v2 summary"), chromedp.WaitNotVisible("#tools"))
+	b.do(chromedp.Focus("#v2 summary"), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#v2 details[open] .waterfall rect"))
 	b.assertInert()
 }
 

@@ -52,7 +52,7 @@ const p = new Parser();
 let errored = 0;
 p.on("assert", r => { if (!r.ok && r.diag && r.diag.status === "error") errored++; });
 p.on("complete", r => console.log(JSON.stringify({
-  total: r.count, passed: r.pass - r.skip, failed: r.fail - errored, errored, skipped: r.skip, failures: r.failures.filter(f => f.tapError).length,
+  total: r.count, passed: r.pass - r.skip, failed: r.fail - errored, errored: errored, skipped: r.skip, failures: r.failures.filter(f => f.tapError).length,
 })));
 process.stdin.pipe(p);`
 	readJUnit = `

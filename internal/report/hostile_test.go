@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -177,7 +178,7 @@ func TestHostileTextsLeaveTheirDocumentsWhole(t *testing.T) {
 	}
 	decoder := xml.NewDecoder(strings.NewReader(renderHostile(t, "junit")))
 	for {
-		if _, err := decoder.Token(); err == io.EOF {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
