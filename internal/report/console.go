@@ -56,7 +56,7 @@ func (c *Console) Finished(v result.Vector) {
 	}
 	if v.Suite != c.suite {
 		c.suite = v.Suite
-		c.printf("%s\n", c.paint.bold(v.Suite))
+		c.printf("%s\n", c.paint.bold(plain(v.Suite)))
 	}
 	c.printf("  %s\n", c.line(v))
 	if v.Status < result.Fail {
@@ -72,19 +72,15 @@ func (c *Console) Finished(v result.Vector) {
 // line is a vector on one line: status, name, how the execution ended, whose
 // fault it was, and how long it took.
 func (c *Console) line(v result.Vector) string {
-	parts := []string{c.paint.status(v.Status), v.Name}
+	parts := []string{c.paint.status(v.Status), plain(v.Name)}
 	if e := v.Execution; e != nil && e.Status != "" {
-		ended := e.Status
-		if e.Error != nil && e.Error.Code != "" {
-			ended += " " + e.Error.Code
-		}
-		parts = append(parts, ended)
+		parts = append(parts, plain(look.Ended(v)))
 	}
 	if cl := v.Classification; cl != nil {
-		parts = append(parts, c.paint.dim(fmt.Sprintf("%s/%s %.2f", cl.Class, cl.Category, cl.Confidence)))
+		parts = append(parts, c.paint.dim(plain(fmt.Sprintf("%s/%s %.2f", cl.Class, cl.Category, cl.Confidence))))
 	}
 	if v.Status >= result.Fail {
-		parts = append(parts, oneLine(v.FirstFailure()))
+		parts = append(parts, plain(v.FirstFailure()))
 	}
 	if v.Status != result.Skip {
 		parts = append(parts, c.paint.dim(look.Duration(v.DurationMS)))
@@ -101,12 +97,8 @@ func (c *Console) Close(run result.Run) error {
 	c.thresholds(run)
 	c.sinks(run)
 	c.faults(run)
-	for _, w := range run.Warnings {
-		c.printf("\n%s %s: %s\n", c.paint.status(result.Warn), w.Summary, w.Detail)
-	}
-	for _, e := range run.Errors {
-		c.printf("\n%s %s: %s\n", c.paint.status(result.Errored), e.Summary, e.Detail)
-	}
+	c.notes(result.Warn, run.Warnings)
+	c.notes(result.Errored, run.Errors)
 	c.totals(run)
 	return c.err
 }
@@ -117,7 +109,7 @@ func (c *Console) failures() {
 	}
 	c.printf("\n%s\n", c.paint.bold("Failures"))
 	for _, v := range c.listed {
-		c.printf("\n  %s %s/%s  %s\n", c.paint.status(v.Status), v.Suite, v.Name, c.paint.dim(place(v)))
+		c.printf("\n  %s %s/%s  %s\n", c.paint.status(v.Status), plain(v.Suite), plain(v.Name), c.paint.dim(plain(place(v))))
 		for _, line := range failureLines(v) {
 			c.printf("    %s\n", line)
 		}
@@ -140,7 +132,7 @@ func (c *Console) thresholds(run result.Run) {
 	}
 	c.printf("\n%s\n", c.paint.bold("Thresholds"))
 	for _, t := range run.Thresholds {
-		c.printf("  %s  %s\n", c.paint.status(t.Status), inSuite(t.Suite, thresholdText(t)))
+		c.printf("  %s  %s\n", c.paint.status(t.Status), plain(inSuite(t.Suite, thresholdText(t))))
 	}
 }
 
@@ -157,12 +149,12 @@ func (c *Console) sinks(run result.Run) {
 	}
 	c.printf("\n%s\n", c.paint.bold("Sinks"))
 	for _, s := range run.Sinks {
-		line := fmt.Sprintf("%s: %d delivered", inSuite(s.Suite, s.Plugin), s.Delivered)
+		line := fmt.Sprintf("%s: %d delivered", plain(inSuite(s.Suite, s.Plugin)), s.Delivered)
 		if s.Queued > 0 {
 			line += fmt.Sprintf(", %d queued", s.Queued)
 		}
 		if s.Failed > 0 {
-			line += c.paint.red(fmt.Sprintf(", %d not delivered", s.Failed)) + " (" + oneLine(s.LastError) + ")"
+			line += c.paint.red(fmt.Sprintf(", %d not delivered", s.Failed)) + " (" + plain(s.LastError) + ")"
 		}
 		c.printf("  %s\n", line)
 	}
@@ -174,7 +166,13 @@ func (c *Console) faults(run result.Run) {
 	}
 	c.printf("\n%s\n", c.paint.bold("Faults"))
 	for _, f := range run.Faults {
-		c.printf("  %s: %s struck %d of %s\n", inSuite(f.Suite, f.Place), f.Kind, f.Hits, plural(int(f.Seen), "request"))
+		c.printf("  %s: %s struck %d of %s\n", plain(inSuite(f.Suite, f.Place)), plain(f.Kind), f.Hits, plural(int(f.Seen), "request"))
+	}
+}
+
+func (c *Console) notes(status result.Status, list []result.Error) {
+	for _, e := range list {
+		c.printf("\n%s %s\n", c.paint.status(status), strings.Join(legible([]string{e.Summary + ": " + e.Detail}), "\n"))
 	}
 }
 

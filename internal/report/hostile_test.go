@@ -84,9 +84,9 @@ func hostileRun(vectors []result.Vector) result.Run {
 		told.Errors = append(told.Errors, result.Error{Summary: s, Detail: s})
 		told.Warnings = append(told.Warnings, result.Error{Summary: s, Detail: s})
 		told.Thresholds = append(told.Thresholds, result.Threshold{Suite: "hostile", Name: s, Metric: s, Action: s, Status: result.Fail, Message: s})
-		told.Sinks = append(told.Sinks, result.Sink{Suite: s, Plugin: s, Failed: 1, LastError: s})
-		told.Faults = append(told.Faults, result.Fault{Suite: s, Place: s, Kind: s})
-		told.Operations = append(told.Operations, result.Operation{Suite: s, Plugin: s, Operation: s})
+		told.Sinks = append(told.Sinks, result.Sink{Suite: "hostile", Plugin: s, Failed: 1, LastError: s})
+		told.Faults = append(told.Faults, result.Fault{Suite: "hostile", Place: s, Kind: s})
+		told.Operations = append(told.Operations, result.Operation{Suite: "hostile", Plugin: s, Operation: s})
 	}
 	return told
 }
@@ -122,6 +122,17 @@ func TestHostileTextsStayOnTheirLines(t *testing.T) {
 		}
 		if strings.Count(line, "::") < 2 || len(line) > 15_000 || strings.ContainsAny(line, "\x1b\x00\r") {
 			t.Errorf("annotation %.200q", line)
+		}
+	}
+	hostile := hostileVectors()
+	for format, document := range map[string]string{
+		"console":  renderRun(t, console(ConsoleOptions{}), hostile, hostileRun(hostile)),
+		"markdown": renderHostile(t, "markdown"),
+	} {
+		for line := range strings.Lines(document) {
+			if start := strings.TrimSpace(line); strings.HasPrefix(start, "::") || strings.HasPrefix(start, "##[") || strings.ContainsAny(line, "\x1b\x00\r\u202e") {
+				t.Errorf("%s: a command of CI or of the terminal: %.200q", format, line)
+			}
 		}
 	}
 	for line := range strings.Lines(renderHostile(t, "tap")) {

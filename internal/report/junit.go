@@ -172,17 +172,8 @@ func (r *junitReport) Close(run result.Run) error {
 			return err
 		}
 	}
-	for _, e := range run.Errors {
-		encoded, err := xml.Marshal(struct {
-			XMLName xml.Name `xml:"system-err"`
-			Text    string   `xml:",chardata"`
-		}{Text: e.Summary + ": " + e.Detail})
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(r.to, "  %s\n", encoded); err != nil {
-			return err
-		}
+	if err := r.writeErrors(run); err != nil {
+		return err
 	}
 	_, err := io.WriteString(r.to, "</testsuites>\n")
 	return err
@@ -204,6 +195,28 @@ func (r *junitReport) writeSuite(s *junitSuite, run result.Run) error {
 		return err
 	}
 	_, err := io.WriteString(r.to, "  </testsuite>\n")
+	return err
+}
+
+// writeErrors tells what kept the run from deciding, in a suite of its own
+// without tests.
+func (r *junitReport) writeErrors(run result.Run) error {
+	if len(run.Errors) == 0 {
+		return nil
+	}
+	var texts []string
+	for _, e := range run.Errors {
+		texts = append(texts, e.Summary+": "+e.Detail)
+	}
+	encoded, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"system-err"`
+		Text    string   `xml:",chardata"`
+	}{Text: strings.Join(texts, "\n")})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.to, "  <testsuite name=\"(run)\" %s time=%q timestamp=%q>\n    %s\n  </testsuite>\n",
+		counts(result.Summary{}), seconds(run.DurationMS), run.StartedAt.Format("2006-01-02T15:04:05"), encoded)
 	return err
 }
 

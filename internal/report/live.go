@@ -60,7 +60,7 @@ func (l *live) show(name string, shown *line) {
 	}
 	shown.bar = l.progress.New(0, mpb.SpinnerStyle(),
 		mpb.BarRemoveOnComplete(), mpb.BarWidth(1),
-		mpb.AppendDecorators(decor.Name(name), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
+		mpb.AppendDecorators(decor.Name(plain(name)), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
 }
 
 func (l *live) finished(suite, vector string) {

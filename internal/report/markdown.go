@@ -52,10 +52,10 @@ func (s *section) add(v result.Vector) {
 	s.count++
 	switch {
 	case s.told.Len() < maxTold:
-		name := html.EscapeString(look.Clip(oneLine(printable(v.Suite+"/"+v.Name)), maxCell))
-		first := html.EscapeString(look.Clip(oneLine(printable(v.FirstFailure())), maxCell))
+		name := html.EscapeString(look.Clip(plain(v.Suite+"/"+v.Name), maxCell))
+		first := html.EscapeString(look.Clip(plain(v.FirstFailure()), maxCell))
 		fmt.Fprintf(&s.told, "<details><summary><code>%s</code> — <code>%s</code></summary>\n\n%s\n</details>\n\n",
-			name, first, fence(strings.Join(append(failureLines(v), place(v)), "\n")))
+			name, first, fence(strings.Join(append(failureLines(v), plain(place(v))), "\n")))
 	case s.named.Len() < maxNamed:
 		fmt.Fprintf(&s.named, "- %s\n", code(v.Suite+"/"+v.Name+"  "+v.FirstFailure()))
 	default:
@@ -130,7 +130,7 @@ func table[T any](heading string, list []T, row func(T) string) string {
 
 // code is a text as a code span on one line.
 func code(text string) string {
-	text = look.Clip(oneLine(printable(text)), maxCell)
+	text = look.Clip(plain(text), maxCell)
 	if text == "" {
 		return ""
 	}

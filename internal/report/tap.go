@@ -87,7 +87,7 @@ func quoted(value any) string {
 
 // tapText makes a text one line in which nothing reads as a directive.
 func tapText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "#", `\#`).Replace(oneLine(printable(text)))
+	return strings.NewReplacer(`\`, `\\`, "#", `\#`).Replace(plain(text))
 }
 
 // Close ends the document with its plan. What no test stands for is told in

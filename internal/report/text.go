@@ -35,7 +35,7 @@ func failureLines(v result.Vector) []string {
 	if v.Execution != nil && v.Execution.SessionID != "" {
 		lines = append(lines, "session "+v.Execution.SessionID)
 	}
-	return lines
+	return legible(lines)
 }
 
 func checkLines(checks []result.Check) []string {
@@ -49,7 +49,7 @@ func checkLines(checks []result.Check) []string {
 			rows = append(rows, checkRows(c)...)
 		}
 		if !strings.HasPrefix(c.Name, "expect.") {
-			notes = append(notes, c.Name+": "+c.Message)
+			notes = append(notes, oneLine(c.Name+": "+c.Message))
 		}
 	}
 	if len(rows) == 1 {
@@ -92,6 +92,25 @@ func columns(rows [][3]string) []string {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// plain is a text of anybody's on one line, as it can be shown.
+func plain(s string) string { return printable(oneLine(s)) }
+
+// legible makes lines of anybody's texts: such that show, and that no CI system
+// takes for its commands, as some do with what begins a line.
+func legible(texts []string) []string {
+	var lines []string
+	for _, text := range texts {
+		for line := range strings.SplitSeq(text, "\n") {
+			line = printable(line)
+			if start := strings.TrimSpace(line); strings.HasPrefix(start, "::") || strings.HasPrefix(start, "##[") {
+				line = "› " + line
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
 
 // printable leaves of a text what can be shown: control characters, and those
 // that change the direction of what follows, would show otherwise than stands.
