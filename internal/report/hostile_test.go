@@ -120,6 +120,13 @@ func TestHostileTextsStayOnTheirLines(t *testing.T) {
 		if !strings.HasPrefix(line, "::error ") && !strings.HasPrefix(line, "::warning ") && !strings.HasPrefix(line, "::notice ") {
 			t.Errorf("not an annotation: %q", line)
 		}
+		_, command, _ := strings.Cut(strings.TrimPrefix(line, "::"), " ")
+		properties, _, _ := strings.Cut(command, "::")
+		for property := range strings.SplitSeq(properties, ",") {
+			if key, _, _ := strings.Cut(property, "="); key != "file" && key != "line" && key != "title" {
+				t.Errorf("property %q in %.200q", key, line)
+			}
+		}
 		if strings.Count(line, "::") < 2 || len(line) > 15_000 || strings.ContainsAny(line, "\x1b\x00\r") {
 			t.Errorf("annotation %.200q", line)
 		}
