@@ -119,7 +119,13 @@ func TestHostileTextsChangeNoCounts(t *testing.T) {
 }
 
 func TestHostileTextsStayOnTheirLines(t *testing.T) {
-	for line := range strings.Lines(renderHostile(t, "github")) {
+	hostile := hostileVectors()
+	told := hostileRun(hostile)
+	var annotations strings.Builder // of one text at a time: a run shows only the first
+	for i := range corpus {
+		annotations.WriteString(renderRun(t, Formats["github"], hostile[4*i:4*i+4], result.Run{Errors: told.Errors[i : i+1], Thresholds: told.Thresholds[i : i+1]}))
+	}
+	for line := range strings.Lines(annotations.String()) {
 		if !strings.HasPrefix(line, "::error ") && !strings.HasPrefix(line, "::warning ") && !strings.HasPrefix(line, "::notice ") {
 			t.Errorf("not an annotation: %q", line)
 		}
@@ -134,9 +140,8 @@ func TestHostileTextsStayOnTheirLines(t *testing.T) {
 			t.Errorf("annotation %.200q", line)
 		}
 	}
-	hostile := hostileVectors()
 	for format, document := range map[string]string{
-		"console":  renderRun(t, console(ConsoleOptions{}), hostile, hostileRun(hostile)),
+		"console":  renderRun(t, console(ConsoleOptions{}), hostile, told),
 		"markdown": renderHostile(t, "markdown"),
 	} {
 		for line := range strings.Lines(document) {

@@ -140,11 +140,8 @@ func code(text string) string {
 	return ticks + " " + text + " " + ticks
 }
 
-// cell is a text as a code span in a table, where a bar ends the cell but after
-// a backslash, and a backslash may itself be escaped by one before it.
-func cell(text string) string {
-	return strings.NewReplacer(`\|`, `\ \|`, "|", `\|`).Replace(code(text))
-}
+// cell is a text as a code span in a table, where a bar would end the cell.
+func cell(text string) string { return strings.ReplaceAll(code(text), "|", `\|`) }
 
 // fence is a text as a block of code.
 func fence(text string) string {
