@@ -98,7 +98,7 @@ func (r *githubReport) write(a annotation) {
 	}
 	var properties []string
 	if a.at.Filename != "" {
-		properties = append(properties, "file="+commandProperty(a.at.Filename), fmt.Sprintf("line=%d", max(1, a.at.Start.Line)))
+		properties = append(properties, "file="+commandProperty(look.Clip(printable(a.at.Filename), 1000)), fmt.Sprintf("line=%d", max(1, a.at.Start.Line)))
 	}
 	properties = append(properties, "title="+commandProperty(look.Clip(plain(a.title), 200)))
 	_, r.err = fmt.Fprintf(r.to, "::%s %s::%s\n", a.level, strings.Join(properties, ","), commandData(look.Clip(printable(a.text), maxAnnotation)))
