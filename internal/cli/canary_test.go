@@ -169,7 +169,7 @@ func TestCanaries(t *testing.T) {
 			dir := suite(t,
 				"canary.assay.hcl", base+fmt.Sprintf(canarySuite, board.URL, manyVectors, canaryPhone, canaryPIN, test.vector),
 				"classify.lua", canaryScript)
-			out := run(t, dir, f.env(), "run", ".", "--log-level", "debug", "--report", "json=result.json", "--report", "junit=result.xml")
+			out := run(t, dir, f.env(), append([]string{"run", ".", "--log-level", "debug"}, everyReport...)...)
 			if out.code != test.code {
 				t.Errorf("exit status %d, want %d\n%s%s", out.code, test.code, out.stdout, out.stderr)
 			}

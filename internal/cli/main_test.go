@@ -273,6 +273,12 @@ func suite(tb testing.TB, files ...string) string {
 	return dir
 }
 
+// everyReport is a run's flags for a report of each format.
+var everyReport = []string{
+	"--report", "json=result.json", "--report", "junit=junit.xml", "--report", "html=report.html", "--report", "markdown=report.md",
+	"--report", "tap=report.tap", "--report", "ctrf=ctrf.json", "--report", "github=annotations.txt",
+}
+
 // document is a result document, read by the names that its contract gives.
 type document struct {
 	Version int

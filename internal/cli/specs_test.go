@@ -391,7 +391,7 @@ func TestSpecsKeepSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"CXONE_CLIENT_SECRET=" + secrets[0], "CRM_TOKEN=" + secrets[1]}
-	out := run(t, dir, env, "run", "./specs/crm", "--log-level", "debug", "--report", "json=result.json", "--report", "junit=junit.xml")
+	out := run(t, dir, env, append([]string{"run", "./specs/crm", "--log-level", "debug"}, everyReport...)...)
 	if out.code != 1 {
 		t.Fatalf("exit status %d:\n%s%s", out.code, out.stdout, out.stderr)
 	}
@@ -408,7 +408,7 @@ func TestSpecsKeepSecrets(t *testing.T) {
 	if n := len(hook.got()); n != len(vectors) {
 		t.Errorf("%d deliveries of %d vectors", n, len(vectors))
 	}
-	for _, name := range []string{"plan", "stdout", "result.json", "junit.xml", "webhook"} {
+	for _, name := range []string{"plan", "stdout", "result.json", "junit.xml", "report.html", "report.md", "report.tap", "ctrf.json", "annotations.txt", "webhook"} {
 		if !strings.Contains(texts[name], "(sensitive)") {
 			t.Errorf("%s: nothing was masked, so nothing is shown by the test:\n%s", name, texts[name])
 		}
