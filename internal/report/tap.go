@@ -86,9 +86,9 @@ func quoted(value any) string {
 }
 
 // tapText makes a text one line in which nothing reads as a directive.
-func tapText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "#", `\#`).Replace(plain(text))
-}
+func tapText(text string) string { return tapEscapes.Replace(plain(text)) }
+
+var tapEscapes = strings.NewReplacer(`\`, `\\`, "#", `\#`)
 
 // Close ends the document with its plan. What no test stands for is told in
 // comments; what kept the run from deciding bails out, so that no reader takes
