@@ -235,6 +235,15 @@ func TestTheReportForScreenReaders(t *testing.T) {
 	}
 }
 
+func TestTheReportFitsNarrowScreens(t *testing.T) {
+	b := openReport(t, renderHostile(t, "html"))
+	b.do(chromedp.EmulateViewport(360, 640))
+	ask[int](b, `(document.querySelectorAll("#vectors details").forEach(d => d.open = true), 0)`)
+	if width := ask[int](b, "document.documentElement.scrollWidth"); width > 360 {
+		t.Errorf("the page is %d pixels wide on a screen of 360", width)
+	}
+}
+
 // contrast answers the smallest contrast of a text with what is behind it, as
 // WCAG 2 counts it.
 const contrast = `(() => {
