@@ -1,15 +1,17 @@
-// Package health turns a platform's analytics into figures about an action and
-// holds figures against thresholds.
+// Package health turns a platform's analytics into figures about an action,
+// holds figures against thresholds, and says both as a document and as a
+// report. A Cache keeps the platform from being asked more often than needed.
 //
-// Start reading at Read and Bounds.Judge.
+// Start reading at Read and Judge, then at Cache.
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
-
-	"github.com/assay-cx/assay/internal/result"
+	"slices"
+	"strings"
 )
 
 // Row counts the executions of one status and error code.
@@ -19,6 +21,7 @@ type Row struct {
 	Executions        int64
 	Errors            int64
 	AverageDurationMS float64
+	P50MS, P95MS      *float64 // nil where the platform does not tell
 }
 
 // Page reads one page of analytics. It answers an empty token on the last one.
@@ -30,6 +33,20 @@ type Health struct {
 	Errors     int64
 	// AverageDurationMS is weighted by executions.
 	AverageDurationMS float64
+	// Codes are the error codes that executions ended with, the most errors first.
+	Codes []Code
+}
+
+// Code is what the platform says of one error code of an action.
+type Code struct {
+	Code       string
+	Executions int64
+	Errors     int64
+	// AverageDurationMS is weighted by executions.
+	AverageDurationMS float64
+	// P50MS and P95MS are nil where the platform does not tell them, and where
+	// it tells them of parts only: percentiles do not add up.
+	P50MS, P95MS *float64
 }
 
 // ErrorRate is in percent, with two decimals; 0 with no traffic.
@@ -46,8 +63,8 @@ const maxPages = 1000
 // Read reads all pages and adds them up. A token that the platform gave
 // before is an error: following it would read the same pages for ever.
 func Read(ctx context.Context, page Page) (Health, error) {
-	var h Health
-	var totalMS float64
+	var total sum
+	codes := map[string]*sum{}
 	seen := map[string]bool{}
 	for token := ""; ; {
 		rows, next, err := page(ctx, token)
@@ -55,9 +72,13 @@ func Read(ctx context.Context, page Page) (Health, error) {
 			return Health{}, err
 		}
 		for _, row := range rows {
-			h.Executions += row.Executions
-			h.Errors += row.Errors
-			totalMS += row.AverageDurationMS * float64(row.Executions)
+			total.add(row)
+			if row.ErrorCode != "" {
+				if codes[row.ErrorCode] == nil {
+					codes[row.ErrorCode] = &sum{}
+				}
+				codes[row.ErrorCode].add(row)
+			}
 		}
 		if next == "" {
 			break
@@ -71,23 +92,52 @@ func Read(ctx context.Context, page Page) (Health, error) {
 		seen[next] = true
 		token = next
 	}
-	if h.Executions > 0 {
-		h.AverageDurationMS = totalMS / float64(h.Executions)
-	}
-	return h, nil
+	return Health{
+		Executions: total.executions, Errors: total.errors,
+		AverageDurationMS: total.average(), Codes: ranked(codes),
+	}, nil
 }
 
-// Bounds are a threshold's limits; nil ones do not bind.
-type Bounds struct{ Min, Max, Warn *float64 }
+// sum adds rows up.
+type sum struct {
+	executions, errors int64
+	totalMS            float64
+	counted            int // rows with executions
+	last               Row // of them
+}
 
-// Judge holds a value against the bounds. A value that equals one holds.
-func (b Bounds) Judge(value float64) result.Status {
-	switch {
-	case b.Max != nil && value > *b.Max, b.Min != nil && value < *b.Min:
-		return result.Fail
-	case b.Warn != nil && value > *b.Warn:
-		return result.Warn
-	default:
-		return result.Pass
+func (s *sum) add(row Row) {
+	s.executions += row.Executions
+	s.errors += row.Errors
+	s.totalMS += row.AverageDurationMS * float64(row.Executions)
+	if row.Executions > 0 {
+		s.counted++
+		s.last = row
 	}
+}
+
+func (s *sum) average() float64 {
+	if s.executions == 0 {
+		return 0
+	}
+	return s.totalMS / float64(s.executions)
+}
+
+// ranked are the codes that had errors.
+func ranked(sums map[string]*sum) []Code {
+	var codes []Code
+	for code, s := range sums {
+		if s.errors == 0 {
+			continue
+		}
+		c := Code{Code: code, Executions: s.executions, Errors: s.errors, AverageDurationMS: s.average()}
+		if s.counted == 1 {
+			c.P50MS, c.P95MS = s.last.P50MS, s.last.P95MS
+		}
+		codes = append(codes, c)
+	}
+	slices.SortFunc(codes, func(x, y Code) int {
+		return cmp.Or(cmp.Compare(y.Errors, x.Errors), strings.Compare(x.Code, y.Code))
+	})
+	return codes
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/assay-cx/assay/internal/result"
+	"github.com/google/go-cmp/cmp"
 )
 
 // pages answers rows by page token.
@@ -26,6 +26,29 @@ func TestPagesAreAddedUp(t *testing.T) {
 	}
 	if h.Executions != 100 || h.Errors != 10 || h.ErrorRate() != 10 || h.AverageDurationMS != 180 {
 		t.Errorf("got %+v, error rate %v", h, h.ErrorRate())
+	}
+}
+
+// The defect of the tutorial: a code's rows on several pages stood as several codes.
+func TestCodesAreMergedOverPages(t *testing.T) {
+	h, err := Read(t.Context(), pages(map[string][]Row{
+		"":  {{Status: "FAILED", ErrorCode: "A", Executions: 3, Errors: 3, AverageDurationMS: 100, P95MS: new(1.0)}, {Status: "COMPLETED", Executions: 50}},
+		"2": {{Status: "FAILED", ErrorCode: "B", Executions: 5, Errors: 5, AverageDurationMS: 7, P50MS: new(6.0), P95MS: new(0.0)}},
+		"3": {{Status: "FAILED", ErrorCode: "A", Executions: 9, Errors: 9, AverageDurationMS: 500, P95MS: new(2.0)}},
+		"4": {{Status: "TIMEOUT", ErrorCode: "B"}, {Status: "COMPLETED", ErrorCode: "WARNED", Executions: 2}, {Status: "FAILED", Executions: 1, Errors: 1}},
+	}, map[string]string{"": "2", "2": "3", "3": "4"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Code{
+		{Code: "A", Executions: 12, Errors: 12, AverageDurationMS: 400}, // percentiles of parts tell nothing of the whole
+		{Code: "B", Executions: 5, Errors: 5, AverageDurationMS: 7, P50MS: new(6.0), P95MS: new(0.0)},
+	}
+	if diff := cmp.Diff(want, h.Codes); diff != "" {
+		t.Error(diff)
+	}
+	if h.Errors != 18 || h.Executions != 70 {
+		t.Errorf("got %+v", h)
 	}
 }
 
@@ -61,27 +84,5 @@ func TestAPageThatFailsIsAnError(t *testing.T) {
 	_, err := Read(t.Context(), func(context.Context, string) ([]Row, string, error) { return nil, "x", down })
 	if !errors.Is(err, down) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestBounds(t *testing.T) {
-	five, three, ten := 5.0, 3.0, 10.0
-	for _, test := range []struct {
-		bounds Bounds
-		value  float64
-		want   result.Status
-	}{
-		{Bounds{Max: &five}, 5, result.Pass}, // exactly at the bound
-		{Bounds{Max: &five}, 5.01, result.Fail},
-		{Bounds{Min: &five}, 5, result.Pass},
-		{Bounds{Min: &five}, 4.99, result.Fail},
-		{Bounds{Max: &ten, Warn: &three}, 3, result.Pass},
-		{Bounds{Max: &ten, Warn: &three}, 4, result.Warn},
-		{Bounds{Max: &ten, Warn: &three}, 11, result.Fail},
-		{Bounds{}, 1e9, result.Pass},
-	} {
-		if got := test.bounds.Judge(test.value); got != test.want {
-			t.Errorf("%v: %s, want %s", test.value, got, test.want)
-		}
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"strings"
 
 	"github.com/assay-cx/assay/hcl/specfile"
+	"github.com/assay-cx/assay/internal/health"
+	"github.com/assay-cx/assay/internal/result"
 )
 
 // RunMetrics are measured over the run itself.
 var RunMetrics = []string{"run.p95_ms", "run.pass_rate", "run.error_rate", "run.max_ms", "run.unknown_rate"}
-
-// PlatformMetrics are read from the platform's analytics.
-var PlatformMetrics = []string{"error_rate", "error_count", "total_executions", "average_duration_ms"}
 
 var isoDuration = regexp.MustCompile(`^P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?$`)
 
@@ -31,7 +30,7 @@ func (b *builder) threshold(spec *specfile.Threshold) *Threshold {
 	if name, ok := b.reference(spec.Action, "action"); ok {
 		t.Action = b.actionOf[name]
 	}
-	metrics := append(slices.Clone(RunMetrics), PlatformMetrics...)
+	metrics := append(slices.Clone(RunMetrics), health.Metrics...)
 	t.Metric = b.oneOf(spec.Metric, "metric", metrics, nil)
 	if spec.Metric == nil {
 		b.errorf(spec.Range, "Missing required argument", "A threshold needs a metric: one of "+strings.Join(metrics, ", ")+".")
@@ -47,7 +46,7 @@ func (b *builder) threshold(spec *specfile.Threshold) *Threshold {
 		b.errorf(spec.Range, "Threshold without a bound", "Give the threshold a max, a min or a warn: without one it always holds.")
 	}
 	t.MinExecutions = int64(b.count(spec.MinExecutions, 0, 1<<31))
-	if slices.Contains(PlatformMetrics, t.Metric) {
+	if slices.Contains(health.Metrics, t.Metric) {
 		b.checkPlatformThreshold(spec, t)
 	}
 	return t
@@ -64,4 +63,13 @@ func (b *builder) checkPlatformThreshold(spec *specfile.Threshold, t *Threshold)
 }
 
 // NeedsAnalytics reports whether a threshold is read from the platform.
-func (t *Threshold) NeedsAnalytics() bool { return slices.Contains(PlatformMetrics, t.Metric) }
+func (t *Threshold) NeedsAnalytics() bool { return slices.Contains(health.Metrics, t.Metric) }
+
+// Document is the threshold before it is measured.
+func (t *Threshold) Document(suite string) result.Threshold {
+	doc := result.Threshold{Suite: suite, Name: t.Name, Metric: t.Metric, Min: t.Min, Max: t.Max, Warn: t.Warn, Range: t.Range}
+	if t.Action != nil {
+		doc.Action = t.Action.Name
+	}
+	return doc
+}

@@ -24,75 +24,41 @@ func (r *Runner) thresholds(ctx context.Context, s *settler) []result.Threshold 
 	asked := map[question]answer{}
 	judged := make([]result.Threshold, 0, len(r.Plan.Thresholds))
 	for _, t := range r.Plan.Thresholds {
-		doc := result.Threshold{Suite: r.Plan.Suite, Name: t.Name, Metric: t.Metric, Min: t.Min, Max: t.Max, Warn: t.Warn, Range: t.Range}
-		if t.Action != nil {
-			doc.Action = t.Action.Name
-		}
+		doc := t.Document(r.Plan.Suite)
 		if !t.NeedsAnalytics() {
 			value, samples := s.measure(t)
-			judge(&doc, t, value, samples)
+			health.Judge(&doc, t.MinExecutions, value, samples)
 			judged = append(judged, doc)
 			continue
 		}
 		q := question{t.Action.Name, t.Window}
 		a, known := asked[q]
 		if !known {
-			a.health, a.err = r.analytics(ctx, t)
+			a.health, a.err = r.Targets[t.Action.Target.Name].Health(ctx, t.Action.ID, t.Window)
 			asked[q] = a
 		}
 		if a.err != nil {
 			doc.Status = result.Errored
 			doc.Message = r.Redactor.With(nil).String("the platform's analytics could not be read: " + a.err.Error())
 		} else {
-			judge(&doc, t, platformValue(t.Metric, a.health), a.health.Executions)
+			health.Judge(&doc, t.MinExecutions, a.health.Metric(t.Metric), a.health.Executions)
 		}
 		judged = append(judged, doc)
 	}
 	return judged
 }
 
-// judge holds a measured value against a threshold. Too few samples decide
-// nothing against it: they are said, and it passes.
-func judge(doc *result.Threshold, t *plan.Threshold, value float64, samples int64) {
-	if samples > 0 || t.Metric == "total_executions" || t.Metric == "error_count" {
-		doc.Value = &value
-	}
-	switch {
-	case samples < t.MinExecutions:
-		doc.Status = result.Pass
-		doc.Message = fmt.Sprintf("%d executions, fewer than min_executions = %d: not judged", samples, t.MinExecutions)
-	case doc.Value == nil:
-		doc.Status = result.Pass
-		doc.Message = "nothing to measure"
-	default:
-		doc.Status = health.Bounds{Min: t.Min, Max: t.Max, Warn: t.Warn}.Judge(value)
-	}
-}
-
-func platformValue(metric string, h health.Health) float64 {
-	switch metric {
-	case "error_rate":
-		return h.ErrorRate()
-	case "error_count":
-		return float64(h.Errors)
-	case "total_executions":
-		return float64(h.Executions)
-	default:
-		return math.Round(h.AverageDurationMS*100) / 100
-	}
-}
-
-// analytics reads an action's figures from its platform, in the time that a
-// session has: neither a day of Retry-After nor pages without end hold a run.
-func (r *Runner) analytics(ctx context.Context, t *plan.Threshold) (health.Health, error) {
-	target := r.Targets[t.Action.Target.Name]
-	ctx, cancel := context.WithTimeoutCause(ctx, target.Poll.Timeout, fmt.Errorf("%w: not read within %s", errNoEnd, target.Poll.Timeout))
+// Health reads an action's figures over a window that is an ISO 8601 duration,
+// in the time that a session has: neither a day of Retry-After nor pages
+// without end hold anyone.
+func (t *Target) Health(ctx context.Context, actionID, window string) (health.Health, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Poll.Timeout, fmt.Errorf("%w: not read within %s", errNoEnd, t.Poll.Timeout))
 	defer cancel()
 	return health.Read(ctx, func(ctx context.Context, pageToken string) ([]health.Row, string, error) {
 		var page sdk.MetricsPage
-		err := target.call(ctx, invoke.Metrics, func(ctx context.Context, token string) (err error) {
-			page, err = target.Operations.Metrics(ctx, sdk.MetricsRequest{
-				Token: token, ActionID: t.Action.ID, Window: t.Window, PageToken: pageToken,
+		err := t.call(ctx, invoke.Metrics, func(ctx context.Context, token string) (err error) {
+			page, err = t.Operations.Metrics(ctx, sdk.MetricsRequest{
+				Token: token, ActionID: actionID, Window: window, PageToken: pageToken,
 			})
 			return err
 		})
@@ -101,6 +67,7 @@ func (r *Runner) analytics(ctx context.Context, t *plan.Threshold) (health.Healt
 			rows[i] = health.Row{
 				Status: row.Status, ErrorCode: row.ErrorCode, Executions: row.ExecutionCount,
 				Errors: row.ErrorCount, AverageDurationMS: row.AverageDurationMS,
+				P50MS: row.P50DurationMS, P95MS: row.P95DurationMS,
 			}
 		}
 		return rows, page.NextPageToken, err

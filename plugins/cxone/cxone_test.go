@@ -173,6 +173,7 @@ func TestConfigureProblems(t *testing.T) {
 		"header":         {attributes{"headers": attributes{"x y": "1"}}, []string{"headers"}},
 		"header value":   {attributes{"headers": attributes{"x": "1\n2"}}, []string{"headers"}},
 		"header name":    {attributes{"workspace_header": "a b"}, []string{"workspace_header"}},
+		"metrics":        {attributes{"metrics": []string{"errorCount", "averageDuration"}}, []string{"metrics"}},
 		"field":          {attributes{"fields": attributes{"sessionID": "id"}}, []string{"fields"}},
 		"timeout":        {attributes{"submit_timeout": "0s"}, []string{"submit_timeout"}},
 		"poll":           {attributes{"poll": attributes{"initial": "3s", "max": "1s"}}, []string{"poll"}},

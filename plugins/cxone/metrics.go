@@ -19,7 +19,7 @@ func (p *Plugin) Metrics(ctx context.Context, r sdk.MetricsRequest) (sdk.Metrics
 		method:  http.MethodPost,
 		path:    p.settings.MetricsPath,
 		token:   r.Token,
-		body:    metricsQuery(p.settings.Fields, r),
+		body:    metricsQuery(p.settings, r),
 		timeout: time.Duration(p.settings.MetricsTimeout),
 	})
 	if err != nil {
@@ -35,12 +35,17 @@ func (p *Plugin) Metrics(ctx context.Context, r sdk.MetricsRequest) (sdk.Metrics
 	return page, nil
 }
 
-func metricsQuery(f fields, r sdk.MetricsRequest) []byte {
+func metricsQuery(s *settings, r sdk.MetricsRequest) []byte {
+	asked := make([]string, len(s.Metrics))
+	for i, name := range s.Metrics {
+		asked[i] = s.Fields.of(name)
+	}
+	f := s.Fields
 	query := map[string]any{
 		f.of("interval"): r.Window,
 		f.of("groupBy"):  []string{f.of("status"), f.of("errorCode")},
 		f.of("filter"):   map[string]string{"type": "equals", "path": f.of("actionId"), "value": r.ActionID},
-		f.of("metrics"):  []string{f.of("executionCount"), f.of("errorCount"), f.of("averageDuration")},
+		f.of("metrics"):  asked,
 	}
 	if r.PageToken != "" {
 		query[f.of("nextPageToken")] = r.PageToken
@@ -89,19 +94,29 @@ func metricsRow(f fields, item []byte) (sdk.MetricsRow, error) {
 	if !ok {
 		return sdk.MetricsRow{}, errors.New("is not an object")
 	}
-	numbers := map[string]float64{}
-	for _, name := range []string{"executionCount", "errorCount", "averageDuration"} {
+	numbers := map[string]*float64{}
+	for _, name := range []string{"executionCount", "errorCount", "averageDuration", "p50Duration", "p95Duration"} {
 		number, ok := row.number(name)
 		if (!ok && row.raw(name) != nil) || number < 0 || number > 1<<53 {
 			return sdk.MetricsRow{}, fmt.Errorf("holds a %s that is not a count", f.of(name))
 		}
-		numbers[name] = number
+		if ok {
+			numbers[name] = &number
+		}
+	}
+	count := func(name string) float64 {
+		if number := numbers[name]; number != nil {
+			return *number
+		}
+		return 0
 	}
 	return sdk.MetricsRow{
 		Status:            row.text("status"),
 		ErrorCode:         row.text("errorCode"),
-		ExecutionCount:    int64(numbers["executionCount"]),
-		ErrorCount:        int64(numbers["errorCount"]),
-		AverageDurationMS: numbers["averageDuration"],
+		ExecutionCount:    int64(count("executionCount")),
+		ErrorCount:        int64(count("errorCount")),
+		AverageDurationMS: count("averageDuration"),
+		P50DurationMS:     numbers["p50Duration"],
+		P95DurationMS:     numbers["p95Duration"],
 	}, nil
 }

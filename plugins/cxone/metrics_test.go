@@ -69,6 +69,33 @@ func TestMetricsPage(t *testing.T) {
 	}
 }
 
+// Percentiles are asked for where the spec says that the tenant has them.
+func TestMetricsPercentiles(t *testing.T) {
+	t.Parallel()
+	n := newTenant(t, answer(200, `{"data":[
+		{"status":"FAILED","errorCode":"C","executionCount":3,"errorCount":3,"median":0,"p95Duration":"41.5"},
+		{"status":"COMPLETED","executionCount":1,"p95Duration":null}
+	]}`))
+	p := configured(t, n.URL, map[string]any{
+		"metrics": []string{"executionCount", "errorCount", "averageDuration", "p50Duration", "p95Duration"},
+		"fields":  map[string]string{"p50Duration": "median"},
+	})
+	got, err := p.Metrics(t.Context(), sdk.MetricsRequest{ActionID: actionID, Window: "PT1H"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sdk.MetricsRow{
+		{Status: "FAILED", ErrorCode: "C", ExecutionCount: 3, ErrorCount: 3, P50DurationMS: new(0.0), P95DurationMS: new(41.5)},
+		{Status: "COMPLETED", ExecutionCount: 1},
+	}
+	if diff := cmp.Diff(want, got.Rows); diff != "" {
+		t.Error(diff)
+	}
+	if body := n.requests()[0].body; !strings.Contains(body, `"metrics":["executionCount","errorCount","averageDuration","median","p95Duration"]`) {
+		t.Errorf("asked with %s", body)
+	}
+}
+
 func TestMetricsRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -46,6 +46,10 @@ func schema() sdk.Schema {
 			Name: "fields", Type: sdk.Map(sdk.String), Default: value(d.Fields),
 			Description: "The tenant's names of fields, by the contract's, where they differ: { sessionId = \"id\" }.",
 		},
+		{
+			Name: "metrics", Type: sdk.List(sdk.String), Default: value(d.Metrics),
+			Description: "What is asked of the analytics. Add \"p50Duration\" and \"p95Duration\" where the tenant has them.",
+		},
 		statusWords("completed_statuses", d.CompletedStatuses, "Status words of a session that ended well."),
 		statusWords("failed_statuses", d.FailedStatuses, "Status words of a session that failed. Every other word means that it runs."),
 		{

@@ -38,6 +38,7 @@ type settings struct {
 	WorkspaceHeader     string            `json:"workspace_header"`
 	Headers             map[string]string `json:"headers"`
 	Fields              fields            `json:"fields"`
+	Metrics             []string          `json:"metrics"`
 	CompletedStatuses   []string          `json:"completed_statuses"`
 	FailedStatuses      []string          `json:"failed_statuses"`
 	VersionConstraint   string            `json:"version_constraint"`
@@ -84,7 +85,7 @@ var contractFields = []string{
 	"stepId", "stepName", "timestamp", "input", "output", "error",
 	"code", "message", "stack", "details", "success", "data",
 	"interval", "groupBy", "filter", "metrics", "actionId", "errorCode",
-	"executionCount", "errorCount", "averageDuration", "nextPageToken",
+	"executionCount", "errorCount", "averageDuration", "p50Duration", "p95Duration", "nextPageToken",
 }
 
 // defaults are the contract's values.
@@ -104,6 +105,7 @@ func defaults() *settings {
 		WorkspaceHeader:     "x-nice-workspace-id",
 		Headers:             map[string]string{},
 		Fields:              fields{},
+		Metrics:             []string{"executionCount", "errorCount", "averageDuration"},
 		CompletedStatuses:   []string{"COMPLETED"},
 		FailedStatuses:      []string{"FAILED"},
 		VersionConstraint:   "strict",
@@ -162,6 +164,11 @@ func (s *settings) problems() []sdk.Problem {
 	for _, name := range slices.Sorted(maps.Keys(s.Fields)) {
 		if !slices.Contains(contractFields, name) {
 			add("fields", "Unknown field", "fields renames %q, which no operation uses; known are %s.", name, strings.Join(contractFields, ", "))
+		}
+	}
+	for _, name := range defaults().Metrics {
+		if !slices.Contains(s.Metrics, name) {
+			add("metrics", "Metric missing", "metrics lacks %q, without which there is nothing to judge; fields renames it where the tenant has another name for it.", name)
 		}
 	}
 	s.limitProblems(add)

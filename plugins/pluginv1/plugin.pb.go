@@ -1126,8 +1126,11 @@ type MetricsRow struct {
 	ExecutionCount    int64                  `protobuf:"varint,3,opt,name=execution_count,json=executionCount,proto3" json:"execution_count,omitempty"`
 	ErrorCount        int64                  `protobuf:"varint,4,opt,name=error_count,json=errorCount,proto3" json:"error_count,omitempty"`
 	AverageDurationMs float64                `protobuf:"fixed64,5,opt,name=average_duration_ms,json=averageDurationMs,proto3" json:"average_duration_ms,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The median and the 95th percentile, where the platform tells them.
+	P50DurationMs *float64 `protobuf:"fixed64,6,opt,name=p50_duration_ms,json=p50DurationMs,proto3,oneof" json:"p50_duration_ms,omitempty"`
+	P95DurationMs *float64 `protobuf:"fixed64,7,opt,name=p95_duration_ms,json=p95DurationMs,proto3,oneof" json:"p95_duration_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetricsRow) Reset() {
@@ -1191,6 +1194,20 @@ func (x *MetricsRow) GetErrorCount() int64 {
 func (x *MetricsRow) GetAverageDurationMs() float64 {
 	if x != nil {
 		return x.AverageDurationMs
+	}
+	return 0
+}
+
+func (x *MetricsRow) GetP50DurationMs() float64 {
+	if x != nil && x.P50DurationMs != nil {
+		return *x.P50DurationMs
+	}
+	return 0
+}
+
+func (x *MetricsRow) GetP95DurationMs() float64 {
+	if x != nil && x.P95DurationMs != nil {
+		return *x.P95DurationMs
 	}
 	return 0
 }
@@ -1718,7 +1735,7 @@ const file_plugins_pluginv1_plugin_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tR\tpageToken\"j\n" +
 	"\x0fMetricsResponse\x12/\n" +
 	"\x04rows\x18\x01 \x03(\v2\x1b.assay.plugin.v1.MetricsRowR\x04rows\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbf\x02\n" +
 	"\n" +
 	"MetricsRow\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x1d\n" +
@@ -1727,7 +1744,11 @@ const file_plugins_pluginv1_plugin_proto_rawDesc = "" +
 	"\x0fexecution_count\x18\x03 \x01(\x03R\x0eexecutionCount\x12\x1f\n" +
 	"\verror_count\x18\x04 \x01(\x03R\n" +
 	"errorCount\x12.\n" +
-	"\x13average_duration_ms\x18\x05 \x01(\x01R\x11averageDurationMs\"E\n" +
+	"\x13average_duration_ms\x18\x05 \x01(\x01R\x11averageDurationMs\x12+\n" +
+	"\x0fp50_duration_ms\x18\x06 \x01(\x01H\x00R\rp50DurationMs\x88\x01\x01\x12+\n" +
+	"\x0fp95_duration_ms\x18\a \x01(\x01H\x01R\rp95DurationMs\x88\x01\x01B\x12\n" +
+	"\x10_p50_duration_msB\x12\n" +
+	"\x10_p95_duration_ms\"E\n" +
 	"\x10GetSchemaRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
 	"\taction_id\x18\x02 \x01(\tR\bactionId\"+\n" +
@@ -1853,6 +1874,7 @@ func file_plugins_pluginv1_plugin_proto_init() {
 	if File_plugins_pluginv1_plugin_proto != nil {
 		return
 	}
+	file_plugins_pluginv1_plugin_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -135,6 +135,7 @@ func metricsPageFromProto(r *pluginv1.MetricsResponse) MetricsPage {
 		page.Rows = append(page.Rows, MetricsRow{
 			Status: row.GetStatus(), ErrorCode: row.GetErrorCode(),
 			ExecutionCount: row.GetExecutionCount(), ErrorCount: row.GetErrorCount(), AverageDurationMS: row.GetAverageDurationMs(),
+			P50DurationMS: row.P50DurationMs, P95DurationMS: row.P95DurationMs,
 		})
 	}
 	return page

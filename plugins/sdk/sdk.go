@@ -257,6 +257,8 @@ type MetricsRow struct {
 	ExecutionCount    int64
 	ErrorCount        int64
 	AverageDurationMS float64
+	// P50DurationMS and P95DurationMS are nil where the platform does not tell them.
+	P50DurationMS, P95DurationMS *float64
 }
 
 // SchemaRequest names an action's schema document.

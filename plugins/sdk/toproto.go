@@ -138,6 +138,7 @@ func metricsPageToProto(p MetricsPage) *pluginv1.MetricsResponse {
 		rows = append(rows, &pluginv1.MetricsRow{
 			Status: valid(r.Status), ErrorCode: valid(r.ErrorCode),
 			ExecutionCount: r.ExecutionCount, ErrorCount: r.ErrorCount, AverageDurationMs: r.AverageDurationMS,
+			P50DurationMs: r.P50DurationMS, P95DurationMs: r.P95DurationMS,
 		})
 	}
 	return &pluginv1.MetricsResponse{Rows: rows, NextPageToken: p.NextPageToken}

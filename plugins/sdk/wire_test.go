@@ -66,7 +66,7 @@ func TestOperationsRoundTrip(t *testing.T) {
 		submitted: sdk.SubmitResult{SessionID: "session"},
 		polled:    sdk.PollResult{Status: "DONE", Execution: &execution},
 		metrics: sdk.MetricsPage{NextPageToken: "next", Rows: []sdk.MetricsRow{
-			{Status: "FAILED", ErrorCode: "E", ExecutionCount: math.MaxInt64, ErrorCount: 2, AverageDurationMS: 1.5},
+			{Status: "FAILED", ErrorCode: "E", ExecutionCount: math.MaxInt64, ErrorCount: 2, AverageDurationMS: 1.5, P95DurationMS: new(0.0)},
 		}},
 		document: json.RawMessage(`{"name": "x"}`),
 	}
