@@ -11,6 +11,7 @@ import (
 	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/pluginhost"
+	"github.com/assay-cx/assay/internal/runner"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -22,9 +23,8 @@ type platforms struct {
 
 // target is a plugin that keeps schema documents.
 type target struct {
+	*runner.Target
 	client *sdk.Client
-	stack  *invoke.Stack
-	tokens *invoke.Tokens // nil where it takes no token
 }
 
 // start starts the plugins that talk to platforms, and no other, and the
@@ -54,7 +54,7 @@ func (p *platforms) start(ctx context.Context) error {
 	}
 	p.reach = map[string]target{}
 	for name, t := range p.targets(p.redactor) {
-		p.reach[name] = target{p.clients[name], t.Stack, t.Tokens}
+		p.reach[name] = target{t, p.clients[name]}
 	}
 	return nil
 }
@@ -99,12 +99,12 @@ func (t target) get(ctx context.Context, id string) (document json.RawMessage, e
 // do makes one call of the target through the house's stack.
 func (t target) do(ctx context.Context, op invoke.Operation, call func(context.Context, string) error) error {
 	attempt := func(token string) error {
-		return t.stack.Do(ctx, op, func(ctx context.Context) error { return call(ctx, token) })
+		return t.Stack.Do(ctx, op, func(ctx context.Context) error { return call(ctx, token) })
 	}
-	if t.tokens == nil {
+	if t.Tokens == nil {
 		return attempt("")
 	}
-	return t.tokens.Do(ctx, attempt)
+	return t.Tokens.Do(ctx, attempt)
 }
 
 // embedded are the targets whose settings lead to the embedded tenant.
