@@ -35,7 +35,7 @@ func (o *opened) measurable() ([]health.Action, error) {
 		}
 		if !slices.ContainsFunc(measured.Bounds, func(b health.Bound) bool { return b.Threshold.Metric == "error_rate" }) {
 			measured.Bounds = append(measured.Bounds, health.Bound{Window: health.DefaultWindow, Threshold: result.Threshold{
-				Suite: o.plan.Suite, Name: "error_rate", Metric: "error_rate", Action: a.Name, Max: new(defaultErrorRate),
+				Suite: o.plan.Suite, Name: "default error rate", Metric: "error_rate", Action: a.Name, Max: new(defaultErrorRate),
 			}})
 		}
 		actions = append(actions, measured)

@@ -135,7 +135,7 @@ func (p *platforms) report(ctx context.Context, actions []health.Action) healthR
 	read := make([]map[string]health.Reading, len(actions))
 	var all sync.WaitGroup
 	for i, a := range actions {
-		all.Go(func() { read[i] = cache.Readings(ctx, a) })
+		all.Go(func() { read[i] = cache.Readings(ctx, a, a.Windows()) })
 	}
 	all.Wait()
 	cache.Wait()

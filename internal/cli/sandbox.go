@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +19,7 @@ type sandboxOptions struct {
 	inputFlags
 	dirs     []string
 	listen   string
-	portFile string
+	portFile portFile
 	seed     uint64
 }
 
@@ -60,7 +58,7 @@ Exit status:
 	o.register(command)
 	flags := command.Flags()
 	flags.StringVar(&o.listen, "listen", "", "`ADDRESS` of the tenant, as HOST:PORT; a free loopback port where it is not given")
-	flags.StringVar(&o.portFile, "port-file", "", "write the base URL to this `FILE` once the tenant answers; removed at the end")
+	flags.StringVar((*string)(&o.portFile), "port-file", "", "write the base URL to this `FILE` once the tenant answers; removed at the end")
 	flags.Uint64Var(&o.seed, "seed", 0, "repeat the faults that struck with this seed")
 	return command
 }
@@ -78,7 +76,7 @@ func atMostOne(command string) cobra.PositionalArgs {
 func (o *sandboxOptions) execute(ctx context.Context, p *process) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := o.clearPortFile(); err != nil {
+	if err := o.portFile.clear(); err != nil {
 		return err
 	}
 	s, err := o.open(ctx, p, opening{paths: o.dirs, listen: o.listen, seed: o.seed, log: handlerLog})
@@ -91,12 +89,10 @@ func (o *sandboxOptions) execute(ctx context.Context, p *process) error {
 	if err := awaitAnswer(ctx, url); err != nil {
 		return &exitError{exitUndecided, err}
 	}
-	if o.portFile != "" {
-		if err := writePortFile(o.portFile, url); err != nil {
-			return &exitError{exitUndecided, fmt.Errorf("--port-file %s: %w", o.portFile, err)}
-		}
-		defer func() { _ = os.Remove(o.portFile) }()
+	if err := o.portFile.write(url); err != nil {
+		return &exitError{exitUndecided, err}
 	}
+	defer o.portFile.remove()
 	if _, err := fmt.Fprint(p.stdout, s.addresses(o.seed)); err != nil {
 		return err
 	}
@@ -106,30 +102,6 @@ func (o *sandboxOptions) execute(ctx context.Context, p *process) error {
 	s.close(ctx)
 	s.tellMocks()
 	return s.tellFaults()
-}
-
-// clearPortFile removes what an earlier sandbox that was killed has left:
-// whoever waits for the file must not read a dead address.
-func (o *sandboxOptions) clearPortFile() error {
-	if o.portFile == "" {
-		return nil
-	}
-	if folder, err := os.Stat(filepath.Dir(o.portFile)); err != nil || !folder.IsDir() {
-		return usageError("--port-file %s: there is no folder %s", o.portFile, filepath.Dir(o.portFile))
-	}
-	info, err := os.Lstat(o.portFile)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err == nil && !info.Mode().IsRegular():
-		return usageError("--port-file: %s is not a regular file", o.portFile)
-	case err == nil:
-		err = os.Remove(o.portFile)
-	}
-	if err != nil {
-		return usageError("--port-file: %w", err)
-	}
-	return nil
 }
 
 // awaitAnswer asks the tenant for anything: an answer of any kind will do.
@@ -146,24 +118,6 @@ func awaitAnswer(ctx context.Context, url string) error {
 		return fmt.Errorf("the tenant does not answer: %w", err)
 	}
 	return response.Body.Close()
-}
-
-// writePortFile writes the whole file at once, so that nobody reads half of it.
-func writePortFile(path, url string) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	_, err = fmt.Fprintln(file, url)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }
 
 // addresses tells where everything listens.

@@ -138,13 +138,13 @@ func (c *Cache) Get(ctx context.Context, q Question) (Reading, error) {
 	return reading, known(reading)
 }
 
-// Readings answers what an action's figures are, by window. Windows of which
-// nothing is known have no time.
-func (c *Cache) Readings(ctx context.Context, a Action) map[string]Reading {
+// Readings answers what an action's figures are over windows. Those of which
+// nothing is known have no time, and an error.
+func (c *Cache) Readings(ctx context.Context, a Action, windows []string) map[string]Reading {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	readings := map[string]Reading{}
-	for _, window := range a.Windows() {
+	for _, window := range windows {
 		all.Go(func() {
 			reading, err := c.Get(ctx, a.Question(window))
 			if reading.Err == nil {
