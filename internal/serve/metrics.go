@@ -100,7 +100,7 @@ var (
 	descErrors     = describe("assay_action_errors", "Failed executions over the window, as the platform's analytics tell.", "suite", "action", "window")
 	descRatio      = describe("assay_action_error_ratio", "Failed executions per execution over the window; 0 with no traffic.", "suite", "action", "window")
 	descDuration   = describe("assay_action_duration_average_seconds", "Average duration of an execution over the window.", "suite", "action", "window")
-	descCodes      = describe("assay_action_error_code_errors", "Failed executions over the window by error code; codes that the spec does not declare are other.", "suite", "action", "window", "code")
+	descCodes      = describe("assay_action_error_code_errors", "Failed executions over PT24H by error code; codes that the spec does not declare are other.", "suite", "action", "code")
 	descBudget     = describe("assay_action_error_budget_ratio", "The error ratio over PT24H that the suite allows.", "suite", "action")
 	descFailing    = describe("assay_threshold_failing", "1 where the threshold fails, 0 where it holds.", "suite", "action", "threshold")
 	descUp         = describe("assay_health_up", "1 where the last query of the platform's analytics succeeded, else 0.", "suite", "action", "window")
@@ -157,8 +157,10 @@ func (x *metrics) action(a health.Action, emit emitter) {
 		emit(descErrors, prometheus.GaugeValue, float64(r.Health.Errors), a.Suite, a.Name, window)
 		emit(descRatio, prometheus.GaugeValue, float64(r.Health.Errors)/max(1, float64(r.Health.Executions)), a.Suite, a.Name, window)
 		emit(descDuration, prometheus.GaugeValue, r.Health.AverageDurationMS/1e3, a.Suite, a.Name, window)
+	}
+	if r := readings[health.DefaultWindow]; !r.At.IsZero() {
 		for code, n := range codeErrors(a, r.Health) {
-			emit(descCodes, prometheus.GaugeValue, float64(n), a.Suite, a.Name, window, code)
+			emit(descCodes, prometheus.GaugeValue, float64(n), a.Suite, a.Name, code)
 		}
 	}
 	for _, t := range a.Document(readings).Thresholds {
