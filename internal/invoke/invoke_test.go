@@ -357,17 +357,29 @@ func TestFreshTokenRefusedIsSaid(t *testing.T) {
 	}
 }
 
-func TestRefusedSignInIsNotTriedAgain(t *testing.T) {
-	i := &issuer{err: typed(sdk.Unauthenticated, true, 401)}
-	tokens := i.tokens()
-	for range 5 {
-		if err := tokens.Do(t.Context(), func(string) error { return nil }); !errors.Is(err, sdk.Unauthenticated) {
-			t.Fatal(err)
+func TestRefusedSignInIsNotTriedAgainForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{err: typed(sdk.Unauthenticated, true, 401)}
+		tokens := i.tokens()
+		for range 5 {
+			if err := tokens.Do(t.Context(), func(string) error { return nil }); !errors.Is(err, sdk.Unauthenticated) {
+				t.Fatal(err)
+			}
+			time.Sleep(refusalHold / 5)
 		}
-	}
-	if n := i.fetches.Load(); n != 1 {
-		t.Errorf("%d fetches, want 1", n)
-	}
+		if n := i.fetches.Load(); n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+		i.err, i.life = nil, time.Hour
+		for range 2 {
+			if err := tokens.Do(t.Context(), func(string) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := i.fetches.Load(); n != 2 {
+			t.Errorf("%d fetches, want 2", n)
+		}
+	})
 }
 
 // The token endpoint may ask to wait longer than a caller has.

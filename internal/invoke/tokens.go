@@ -25,8 +25,13 @@ type Tokens struct {
 	current   string
 	refreshAt time.Time // zero: until a peer refuses it
 	rejected  string
-	refused   error // a sign-in that was refused: it will be again
+	refused   error     // a sign-in that was refused: it will be again …
+	retryAt   time.Time // … until then
 }
+
+// refusalHold is how long a refused sign-in is not tried again. A run's vectors
+// need not all hear it from the platform; a monitor must notice that it ended.
+const refusalHold = time.Minute
 
 // NewTokens builds a cache over fetch. seen is told each new token before
 // anyone uses it, so that it can be kept out of what the run prints.
@@ -68,7 +73,7 @@ func (t *Tokens) reject(token string) {
 func (t *Tokens) cached() (token, rejected string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.refused != nil {
+	if t.refused != nil && time.Now().Before(t.retryAt) {
 		return "", "", t.refused
 	}
 	if t.current != "" && (t.refreshAt.IsZero() || time.Now().Before(t.refreshAt)) {
@@ -109,10 +114,11 @@ func (t *Tokens) refresh(ctx context.Context) (string, error) {
 	defer t.mu.Unlock()
 	if err != nil {
 		if errors.Is(err, sdk.Unauthenticated) || errors.Is(err, sdk.Forbidden) {
-			t.refused = err
+			t.refused, t.retryAt = err, time.Now().Add(refusalHold)
 		}
 		return "", err
 	}
+	t.refused = nil
 	t.seen(fetched.Value)
 	t.current, t.rejected = fetched.Value, ""
 	t.refreshAt = refreshTime(fetched, time.Now())
