@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -197,10 +198,7 @@ func (m *monitoring) run(ctx context.Context, stop <-chan struct{}, listener net
 		Breaker:    func(plugin, operation string) string { return m.stacks[plugin].BreakerState(operation) },
 		Token:      m.token, LocalOnly: m.token == "" && !m.noAuth, Logger: m.logger,
 	})
-	base := "http://" + listener.Addr().String()
-	if certificates != nil {
-		base = "https://" + listener.Addr().String()
-	}
+	base := baseURL(listener, certificates)
 	if err := m.portFile.write(base); err != nil {
 		return &exitError{exitUndecided, err}
 	}
@@ -212,6 +210,20 @@ func (m *monitoring) run(ctx context.Context, stop <-chan struct{}, listener net
 		return &exitError{exitUndecided, err}
 	}
 	return nil
+}
+
+// baseURL is where the listener can be asked from this machine.
+func baseURL(listener net.Listener, certificates *tls.Config) string {
+	address := listener.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	base := url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(address.Port))}
+	if certificates != nil {
+		base.Scheme = "https"
+	}
+	return base.String()
 }
 
 // greet tells where what stands.

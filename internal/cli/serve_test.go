@@ -275,7 +275,7 @@ func TestServeTokenAndTLS(t *testing.T) {
 	}
 	r, url := startServe(t, dir, append(f.env(), "ASSAY_SERVE_TOKEN=another"),
 		"--token-file", "token", "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--log-level", "debug", "--listen", "0.0.0.0:0")
-	if !strings.HasPrefix(url, "https://") {
+	if !strings.HasPrefix(url, "https://localhost:") {
 		t.Fatalf("it answers at %s", url)
 	}
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(url, "https://"))

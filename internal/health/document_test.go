@@ -33,7 +33,11 @@ func TestDocument(t *testing.T) {
 			Executions: 200, Errors: 12, AverageDurationMS: 12.345,
 			Codes: []Code{
 				{Code: "UPSTREAM_TIMEOUT", Executions: 9, Errors: 9, AverageDurationMS: 8001.006, P50MS: new(8000.0), P95MS: new(8100.5)},
-				{Code: "ODD", Executions: 1, Errors: 1}, {Code: "a", Errors: 1}, {Code: "b", Errors: 1}, {Code: "c", Errors: 1}, {Code: "sixth", Errors: 1},
+				{Code: "ODD", Executions: 1, Errors: 1},
+				{Code: "a", Errors: 1},
+				{Code: "b", Errors: 1},
+				{Code: "c", Errors: 1},
+				{Code: "sixth", Errors: 1},
 			},
 		}}
 		time.Sleep(90*time.Second + 250*time.Millisecond)

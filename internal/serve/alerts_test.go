@@ -10,7 +10,7 @@ import (
 )
 
 // promtool runs Prometheus' own tool.
-func promtool(t *testing.T, args ...string) string {
+func promtool(t *testing.T, args ...string) {
 	t.Helper()
 	path, err := exec.LookPath("promtool")
 	if err != nil {
@@ -23,7 +23,6 @@ func promtool(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatalf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
 }
 
 func TestAlertRules(t *testing.T) {
@@ -41,6 +40,26 @@ func TestAlertRules(t *testing.T) {
 	}
 	promtool(t, "check", "rules", rules)
 	promtool(t, "test", "rules", tests)
+}
+
+// The README's configuration of Prometheus takes the rules in.
+func TestReadmeConfiguration(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```yaml\n(rule_files:.*?)```").FindSubmatch(readme)
+	if block == nil {
+		t.Fatal("the README has no configuration of Prometheus")
+	}
+	dir := t.TempDir()
+	for name, content := range map[string]string{"assay-alerts.yml": AlertRules, "prometheus.yml": string(block[1])} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	promtool(t, "check", "config", filepath.Join(dir, "prometheus.yml"))
 }
 
 // The rules and the metrics speak of the same things.

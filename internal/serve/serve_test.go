@@ -24,7 +24,7 @@ func TestHealth(t *testing.T) {
 	t.Parallel()
 	server := started(t, options(t, &platform{}))
 	response, body := get(t, server.URL+"/health?action_id="+strings.ToUpper(actionID))
-	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "application/json" || response.Header.Get("Cache-Control") != "no-store" {
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "application/json" || response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%s with %v", response.Status, response.Header)
 	}
 	got := fields(t, body)
@@ -64,7 +64,7 @@ func TestActionIsFoundByIDAndName(t *testing.T) {
 	t.Parallel()
 	server := started(t, options(t, &platform{}))
 	for _, text := range []string{"odd", "id of/another & platform+%", strings.ToUpper(actionID), "sync"} {
-		if response, body := get(t, server.URL+"/health?"+url.Values{"action_id": {text}}.Encode()); response.StatusCode != 200 {
+		if response, body := get(t, server.URL+"/health?"+url.Values{"action_id": {text}}.Encode()); response.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s %s", text, response.Status, body)
 		}
 	}
@@ -183,7 +183,7 @@ func TestOneQueryUnderLoad(t *testing.T) {
 	for range 200 {
 		all.Go(func() {
 			for range 10 {
-				if response, body := get(t, server.URL+"/health?action_id=sync"); response.StatusCode != 200 {
+				if response, body := get(t, server.URL+"/health?action_id=sync"); response.StatusCode != http.StatusOK {
 					t.Errorf("%s %s", response.Status, body)
 				}
 			}
@@ -204,18 +204,18 @@ func TestToken(t *testing.T) {
 	for _, path := range []string{"/health?action_id=sync", "/metrics", "/", "/nowhere"} {
 		for _, wrong := range []string{"", "Bearer", "Bearer ", "Bearer s3cret", "Bearer s3cret-token2", "Basic s3cret-token", "s3cret-token", "Bearer  s3cret-token"} {
 			response, body := get(t, server.URL+path, "Authorization", wrong)
-			if response.StatusCode != 401 || response.Header.Get("WWW-Authenticate") != "Bearer" || strings.Contains(body, "s3cret") {
+			if response.StatusCode != http.StatusUnauthorized || response.Header.Get("WWW-Authenticate") != "Bearer" || strings.Contains(body, "s3cret") {
 				t.Errorf("%s with %q: %s %s", path, wrong, response.Status, body)
 			}
 		}
 		for _, right := range []string{"Bearer s3cret-token", "bearer s3cret-token"} {
-			if response, _ := get(t, server.URL+path, "Authorization", right); response.StatusCode == 401 {
+			if response, _ := get(t, server.URL+path, "Authorization", right); response.StatusCode == http.StatusUnauthorized {
 				t.Errorf("%s with %q: %s", path, right, response.Status)
 			}
 		}
 	}
 	for _, path := range []string{"/livez", "/readyz"} {
-		if response, body := get(t, server.URL+path); response.StatusCode != 200 || body != "ok\n" {
+		if response, body := get(t, server.URL+path); response.StatusCode != http.StatusOK || body != "ok\n" {
 			t.Errorf("%s: %s %s", path, response.Status, body)
 		}
 	}
