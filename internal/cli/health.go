@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/assay-cx/assay/internal/health"
 	"github.com/assay-cx/assay/internal/result"
@@ -62,7 +63,11 @@ func (p *platforms) query(ctx context.Context, q health.Question) (health.Health
 	case errors.Is(err, sdk.Unauthenticated), errors.Is(err, sdk.Forbidden):
 		return h, &health.DeniedError{Err: told}
 	case errors.Is(err, sdk.RateLimited) && errors.As(err, &failure):
-		return h, &health.LimitedError{RetryAfter: failure.RetryAfter, Err: told}
+		limited := &health.LimitedError{Err: told}
+		if failure.RetryAfter > 0 {
+			limited.Until = time.Now().Add(failure.RetryAfter)
+		}
+		return h, limited
 	}
 	return h, told
 }

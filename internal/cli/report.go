@@ -139,7 +139,7 @@ func (p *platforms) report(ctx context.Context, actions []health.Action) healthR
 	}
 	all.Wait()
 	cache.Wait()
-	report.Generated = time.Now().UTC().Truncate(time.Millisecond)
+	report.Generated = time.Now().UTC().Truncate(time.Second)
 	for i, a := range actions {
 		if r := read[i][health.DefaultWindow]; r.At.IsZero() {
 			report.Errors = append(report.Errors, unreported{a.ID, a.Name, health.Detail(r.Err), health.Reason(r.Err)})

@@ -141,6 +141,9 @@ func (o *serveOptions) security(p *process) (token string, certificates *tls.Con
 		}
 	}
 	token = strings.TrimSpace(token)
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", nil, usageError("--token-file and %s hold one token of printable ASCII characters, without spaces", tokenVariable)
+	}
 	if token != "" && o.noAuth {
 		return "", nil, usageError("--no-auth asks for no token, and there is one in --token-file or %s: leave one of them out", tokenVariable)
 	}

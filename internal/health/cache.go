@@ -34,8 +34,8 @@ func (e *DeniedError) Unwrap() error { return e.Err }
 
 // LimitedError is of a platform that limits the rate of queries.
 type LimitedError struct {
-	RetryAfter time.Duration // 0 where it did not say
-	Err        error
+	Until time.Time // zero where it did not say
+	Err   error
 }
 
 func (e *LimitedError) Error() string { return e.Err.Error() }
@@ -202,7 +202,7 @@ func (c *Cache) ask(q Question) *entry {
 	}
 	if resume := c.resume[q.Platform]; now.Before(resume) {
 		if e.reading.Err == nil {
-			e.reading.Err = fmt.Errorf("plugin.%s limits the rate of queries until %s", q.Platform, resume.UTC().Format(time.RFC3339))
+			e.reading.Err = &LimitedError{resume, fmt.Errorf("plugin.%s limits the rate of queries until %s", q.Platform, resume.UTC().Format(time.RFC3339))}
 		}
 		return e
 	}
@@ -228,7 +228,10 @@ func (c *Cache) settle(q Question, e *entry, answer Health, err error) {
 		e.next = now.Add(Fresh)
 	case errors.As(err, &limited):
 		e.counts.Limited++
-		e.next = now.Add(max(limited.RetryAfter, Fresh))
+		e.next = now.Add(Fresh)
+		if limited.Until.After(e.next) {
+			e.next = limited.Until
+		}
 		c.resume[q.Platform] = e.next // the limit is the platform's, not the action's
 	case errors.As(err, &denied):
 		e.counts.Denied++

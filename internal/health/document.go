@@ -103,7 +103,7 @@ func (a Action) Document(readings map[string]Reading) Document {
 		ErrorCount:      r.Health.Errors,
 		ErrorRate:       r.Health.ErrorRate(),
 		TopErrorCodes:   a.codes(r.Health),
-		LastUpdated:     r.At.UTC().Truncate(time.Millisecond),
+		LastUpdated:     r.At.UTC().Truncate(time.Second),
 
 		Suite:             a.Suite,
 		Action:            a.Name,

@@ -8,6 +8,7 @@ package health
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -57,6 +58,28 @@ func (h Health) ErrorRate() float64 {
 	return math.Round(float64(h.Errors)/float64(h.Executions)*1e4) / 1e2
 }
 
+// maxDurationMS is more than any execution takes, and few enough to add up.
+const maxDurationMS = 1 << 53
+
+// check finds figures that nothing can be made of. Plugins are foreign.
+func (r Row) check() error {
+	durations := []float64{r.AverageDurationMS}
+	for _, percentile := range []*float64{r.P50MS, r.P95MS} {
+		if percentile != nil {
+			durations = append(durations, *percentile)
+		}
+	}
+	for _, d := range durations {
+		if math.IsNaN(d) || d < 0 || d > maxDurationMS {
+			return errors.New("the platform's analytics hold a duration that is none")
+		}
+	}
+	if r.Executions < 0 || r.Errors < 0 {
+		return errors.New("the platform's analytics hold a negative count")
+	}
+	return nil
+}
+
 // maxPages ends the reading of a platform that always has one more page.
 const maxPages = 1000
 
@@ -72,6 +95,9 @@ func Read(ctx context.Context, page Page) (Health, error) {
 			return Health{}, err
 		}
 		for _, row := range rows {
+			if err := row.check(); err != nil {
+				return Health{}, err
+			}
 			total.add(row)
 			if row.ErrorCode != "" {
 				if codes[row.ErrorCode] == nil {
@@ -91,6 +117,9 @@ func Read(ctx context.Context, page Page) (Health, error) {
 		}
 		seen[next] = true
 		token = next
+	}
+	if total.executions < 0 || total.errors < 0 {
+		return Health{}, errors.New("the platform's analytics count more than can be")
 	}
 	return Health{
 		Executions: total.executions, Errors: total.errors,

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,6 +66,22 @@ func TestATokenThatRepeatsIsAnError(t *testing.T) {
 	_, err := Read(t.Context(), pages(nil, map[string]string{"": "a", "a": "b", "b": "a"}))
 	if err == nil || !strings.Contains(err.Error(), `"a" came again`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestFiguresThatAreNoneAreAnError(t *testing.T) {
+	for name, rows := range map[string][]Row{
+		"negative executions": {{Executions: -1}},
+		"negative errors":     {{Errors: -1}},
+		"negative duration":   {{AverageDurationMS: -1}},
+		"no number":           {{AverageDurationMS: math.NaN()}},
+		"no end":              {{Executions: 1, P95MS: new(math.Inf(1))}},
+		"no number either":    {{Executions: 1, P50MS: new(math.NaN())}},
+		"too many":            {{Executions: math.MaxInt64}, {Executions: 1}},
+	} {
+		if h, err := Read(t.Context(), pages(map[string][]Row{"": rows}, nil)); err == nil {
+			t.Errorf("%s: %+v", name, h)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/assay-cx/assay/internal/health"
 	"github.com/assay-cx/assay/internal/invoke"
@@ -48,11 +49,17 @@ func (r *Runner) thresholds(ctx context.Context, s *settler) []result.Threshold 
 	return judged
 }
 
+// analyticsTimeout is the longest that the reading of an action's figures may
+// take. It is below the longest Retry-After that is waited for, so that none
+// is cut short: a platform that asks for more is not asked again.
+const analyticsTimeout = 2 * time.Minute
+
 // Health reads an action's figures over a window that is an ISO 8601 duration,
 // in the time that a session has: neither a day of Retry-After nor pages
 // without end hold anyone.
 func (t *Target) Health(ctx context.Context, actionID, window string) (health.Health, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Poll.Timeout, fmt.Errorf("%w: not read within %s", errNoEnd, t.Poll.Timeout))
+	limit := min(t.Poll.Timeout, analyticsTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: not read within %s", errNoEnd, limit))
 	defer cancel()
 	return health.Read(ctx, func(ctx context.Context, pageToken string) ([]health.Row, string, error) {
 		var page sdk.MetricsPage

@@ -50,8 +50,8 @@ func unread(w http.ResponseWriter, err error) {
 		status = http.StatusForbidden
 	case errors.As(err, &limited):
 		status = http.StatusServiceUnavailable
-		if limited.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(limited.RetryAfter.Seconds()))))
+		if wait := time.Until(limited.Until); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		status = http.StatusGatewayTimeout

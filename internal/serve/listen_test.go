@@ -142,3 +142,43 @@ func TestClientsThatDoNotBehave(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever comes when there are enough connections waits for one to end.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	url, stop := running(t, options(t, &platform{}))
+	ask := func() net.Conn {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = connection.Close() })
+		if _, err := io.WriteString(connection, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return connection
+	}
+	answered := func(connection net.Conn, within time.Duration) error {
+		_ = connection.SetReadDeadline(time.Now().Add(within))
+		_, err := connection.Read(make([]byte, 1))
+		return err
+	}
+	var last net.Conn
+	for range maxConnections {
+		last = ask()
+		if err := answered(last, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := ask()
+	if err := answered(late, 100*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("one connection too many: %v", err)
+	}
+	_ = last.Close()
+	if err := answered(late, time.Minute); err != nil {
+		t.Errorf("its turn: %v", err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

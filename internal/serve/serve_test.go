@@ -114,7 +114,7 @@ func TestFailuresOfThePlatform(t *testing.T) {
 	}{
 		"denied":        {&health.DeniedError{Err: errors.New("HTTP 403")}, 403, "Invalid OAuth token or missing analytics:read scope", "HTTP 403", ""},
 		"down":          {errors.New("HTTP 500"), 502, "Failed to fetch action metrics: HTTP 500", "", ""},
-		"limited":       {&health.LimitedError{RetryAfter: 90500 * time.Millisecond, Err: errors.New("HTTP 429")}, 503, "Failed to fetch action metrics: HTTP 429", "", "91"},
+		"limited":       {&health.LimitedError{Until: time.Now().Add(time.Hour), Err: errors.New("HTTP 429")}, 503, "Failed to fetch action metrics: HTTP 429", "", "3600"},
 		"limited plain": {&health.LimitedError{Err: errors.New("HTTP 429")}, 503, "Failed to fetch action metrics: HTTP 429", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
