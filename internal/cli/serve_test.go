@@ -138,6 +138,7 @@ func TestServeFailures(t *testing.T) {
 		"401":     {always(401, `{}`), 403, `{"detail":"Invalid OAuth token or missing analytics:read scope",`},
 		"403":     {always(403, `{}`), 403, `{"detail":"Invalid OAuth token or missing analytics:read scope",`},
 		"500":     {always(500, `{}`), 502, `{"detail":"Failed to fetch action metrics: `},
+		"an echo": {always(500, foreignSecret), 502, `{"detail":"Failed to fetch action metrics: `},
 		"reset":   {reset(), 502, `{"detail":"Failed to fetch action metrics: `},
 		"429":     {always(429, `{}`, "Retry-After", "3600"), 503, `{"detail":"Failed to fetch action metrics: `},
 		"garbage": {always(200, `{"data":[{"executionCount":"many"}]}`), 502, `{"detail":"Failed to fetch action metrics: `},

@@ -215,7 +215,11 @@ func TestQueriesEndWithTheCache(t *testing.T) {
 		c := NewCache(ctx, p.query)
 		go func() { _, _ = c.Get(ctx, question) }()
 		synctest.Wait()
+		cancelled := time.Now()
 		cancel()
 		c.Wait()
+		if time.Since(cancelled) > 0 {
+			t.Error("a query went on")
+		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // running is a monitor that listens on loopback until the test stops it.
-func running(t *testing.T, o Options) (url string, stop func() error) {
+func running(t *testing.T, m *Monitor) (url string, stop func() error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -22,7 +22,7 @@ func running(t *testing.T, o Options) (url string, stop func() error) {
 	}
 	stopping := make(chan struct{})
 	ended := make(chan error, 1)
-	go func() { ended <- New(o).Run(t.Context(), stopping, listener, nil) }()
+	go func() { ended <- m.Run(t.Context(), stopping, listener, nil) }()
 	return "http://" + listener.Addr().String(), func() error {
 		close(stopping)
 		return <-ended
@@ -33,7 +33,8 @@ func running(t *testing.T, o Options) (url string, stop func() error) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	p := &platform{hold: make(chan struct{})}
-	url, stop := running(t, options(t, p))
+	m := New(options(t, p))
+	url, stop := running(t, m)
 	answered := make(chan int, 1)
 	go func() {
 		response, _ := get(t, url+"/health?action_id=sync")
@@ -56,27 +57,18 @@ func TestStop(t *testing.T) {
 		t.Errorf("it ended with a request under way: %v", err)
 	default:
 	}
+	if status, body := ask(m, "/readyz"); status != http.StatusServiceUnavailable || body != "stopping\n" {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	if status, _ := ask(m, "/livez"); status != http.StatusOK {
+		t.Errorf("livez: %d", status)
+	}
 	close(p.hold)
 	if status := <-answered; status != 200 {
 		t.Errorf("status %d", status)
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
-	}
-}
-
-func TestNotReadyWhileStopping(t *testing.T) {
-	t.Parallel()
-	m := New(options(t, &platform{}))
-	if status, body := ask(m, "/readyz"); status != 200 || body != "ok\n" {
-		t.Errorf("%d %s", status, body)
-	}
-	m.stopping.Store(true)
-	if status, body := ask(m, "/readyz"); status != 503 || body != "stopping\n" {
-		t.Errorf("%d %s", status, body)
-	}
-	if status, _ := ask(m, "/livez"); status != 200 {
-		t.Errorf("livez: %d", status)
 	}
 }
 
@@ -112,7 +104,7 @@ func TestStopAtOnce(t *testing.T) {
 
 func TestClientsThatDoNotBehave(t *testing.T) {
 	t.Parallel()
-	url, stop := running(t, options(t, &platform{}))
+	url, stop := running(t, New(options(t, &platform{})))
 	var all sync.WaitGroup
 	for name, test := range map[string]struct{ sends, gets string }{
 		"a header without end": {"GET / HTTP/1.1\r\nHost: x\r\nX: ", ""},
@@ -146,7 +138,7 @@ func TestClientsThatDoNotBehave(t *testing.T) {
 // Whoever comes when there are enough connections waits for one to end.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
-	url, stop := running(t, options(t, &platform{}))
+	url, stop := running(t, New(options(t, &platform{})))
 	ask := func() net.Conn {
 		connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		if err != nil {
