@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -65,8 +66,20 @@ func ask(t *testing.T, client *http.Client, url string, headers ...string) (int,
 	return response.StatusCode, string(body)
 }
 
-// closing is a client that keeps no connection.
-func closing() *http.Client { return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} }
+// closing is a client that keeps no connection, and to which every name leads
+// to loopback.
+func closing() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		},
+	}}
+}
 
 func TestServeHealth(t *testing.T) {
 	t.Parallel()
@@ -93,6 +106,9 @@ func TestServeHealth(t *testing.T) {
 		len(document.TopErrorCodes) != 3 || document.TopErrorCodes[0].ErrorCode != "UPSTREAM_TIMEOUT" || document.TopErrorCodes[0].ErrorCount != 30 ||
 		len(document.Thresholds) != 1 || document.Thresholds[0].Status != "fail" {
 		t.Errorf("got %s", body)
+	}
+	if status, _ := ask(t, closing(), strings.Replace(url, "127.0.0.1", "monitor.localhost", 1)+"/health"); status != 421 {
+		t.Errorf("under a name that may be a stranger's: %d", status)
 	}
 	var all sync.WaitGroup
 	for range 200 {
