@@ -107,7 +107,8 @@ func TestText(t *testing.T) {
 		want   string
 	}{
 		"no traffic": {
-			Health{}, []Bound{rate(result.Threshold{Max: new(5.0)})},
+			Health{},
+			[]Bound{rate(result.Threshold{Max: new(5.0)})},
 			"Total Executions: 0\nError Count: 0\nError Rate: 0.0%\n\nTop Error Codes:\n" + ok + "NOTE: Threshold error_rate: nothing to measure.\n",
 		},
 		// The defect of the tutorial: what equals the bound failed, as in other tools it passes.
@@ -118,28 +119,33 @@ func TestText(t *testing.T) {
 				"  - A[31m: 7 occurrences (Avg Duration: 812.5ms)\n  - B: 3 occurrences (Avg Duration: 40ms)\n" + ok,
 		},
 		"above": {
-			Health{Executions: 300, Errors: 16}, []Bound{rate(result.Threshold{Max: new(5.0)})},
+			Health{Executions: 300, Errors: 16},
+			[]Bound{rate(result.Threshold{Max: new(5.0)})},
 			"Total Executions: 300\nError Count: 16\nError Rate: 5.33%\n\nTop Error Codes:\n" + warning,
 		},
 		"another bound": {
-			Health{Executions: 100, Errors: 3}, []Bound{rate(result.Threshold{Max: new(2.5)})},
+			Health{Executions: 100, Errors: 3},
+			[]Bound{rate(result.Threshold{Max: new(2.5)})},
 			"Total Executions: 100\nError Count: 3\nError Rate: 3.0%\n\nTop Error Codes:\n" +
 				"WARNING: Error rate exceeds 2.5 percent threshold. Review handler logs and upstream dependency status.\n",
 		},
 		// The other: one failed execution of one was 100 %.
 		"too few executions": {
-			Health{Executions: 1, Errors: 1}, []Bound{few},
+			Health{Executions: 1, Errors: 1},
+			[]Bound{few},
 			"Total Executions: 1\nError Count: 1\nError Rate: 100.0%\n\nTop Error Codes:\n" + ok +
 				"NOTE: Threshold error_rate: 1 executions, fewer than min_executions = 10: not judged.\n",
 		},
 		"other metrics": {
-			Health{Executions: 20, AverageDurationMS: 100.5}, []Bound{slow, busy},
+			Health{Executions: 20, AverageDurationMS: 100.5},
+			[]Bound{slow, busy},
 			"Total Executions: 20\nError Count: 0\nError Rate: 0.0%\n\nTop Error Codes:\n" +
 				"WARNING: Threshold slow: average_duration_ms over PT24H is 100.5, above max = 100.\n" +
 				"WARNING: Threshold busy: total_executions over PT24H is 20, below min = 50.\n",
 		},
 		"a warning of the spec's": {
-			Health{Executions: 90, AverageDurationMS: 60}, []Bound{slow, busy},
+			Health{Executions: 90, AverageDurationMS: 60},
+			[]Bound{slow, busy},
 			"Total Executions: 90\nError Count: 0\nError Rate: 0.0%\n\nTop Error Codes:\n" + ok +
 				"NOTE: Threshold slow: average_duration_ms over PT24H is 60, above warn = 50.\n",
 		},
