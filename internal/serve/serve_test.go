@@ -106,7 +106,7 @@ func TestRequestsThatAreWrong(t *testing.T) {
 }
 
 func TestFailuresOfThePlatform(t *testing.T) {
-	t.Parallel()
+	inAnHour := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC) // where time stands in a bubble
 	for name, test := range map[string]struct {
 		err                        error
 		status                     int
@@ -114,21 +114,22 @@ func TestFailuresOfThePlatform(t *testing.T) {
 	}{
 		"denied":        {&health.DeniedError{Err: errors.New("HTTP 403")}, 403, "Invalid OAuth token or missing analytics:read scope", "HTTP 403", ""},
 		"down":          {errors.New("HTTP 500"), 502, "Failed to fetch action metrics: HTTP 500", "", ""},
-		"limited":       {&health.LimitedError{Until: time.Now().Add(time.Hour), Err: errors.New("HTTP 429")}, 503, "Failed to fetch action metrics: HTTP 429", "", "3600"},
+		"limited":       {&health.LimitedError{Until: inAnHour, Err: errors.New("HTTP 429")}, 503, "Failed to fetch action metrics: HTTP 429", "", "3600"},
 		"limited plain": {&health.LimitedError{Err: errors.New("HTTP 429")}, 503, "Failed to fetch action metrics: HTTP 429", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := started(t, options(t, &platform{err: fmt.Errorf("%w", test.err)}))
-			response, body := get(t, server.URL+"/health?action_id=sync")
-			got := fields(t, body)
-			want := map[string]any{"detail": test.detail}
-			if test.reason != "" {
-				want["reason"] = test.reason
-			}
-			if diff := cmp.Diff(want, got); diff != "" || response.StatusCode != test.status || response.Header.Get("Retry-After") != test.retryAfter {
-				t.Errorf("%s, Retry-After %q, %s", response.Status, response.Header.Get("Retry-After"), body)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				recorder := httptest.NewRecorder()
+				New(options(t, &platform{err: fmt.Errorf("%w", test.err)})).ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/health?action_id=sync", nil))
+				want := map[string]any{"detail": test.detail}
+				if test.reason != "" {
+					want["reason"] = test.reason
+				}
+				after := recorder.Header().Get("Retry-After")
+				if diff := cmp.Diff(want, fields(t, recorder.Body.String())); diff != "" || recorder.Code != test.status || after != test.retryAfter {
+					t.Errorf("%d, Retry-After %q, %s", recorder.Code, after, recorder.Body)
+				}
+			})
 		})
 	}
 }
