@@ -2,60 +2,116 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/assay-cx/assay/internal/invoke"
+	"github.com/assay-cx/assay/plugins/pluginv1"
 )
 
-// exitWait is how long a broken connection may precede the end of the process
-// that broke it.
-const exitWait = time.Second
-
-// conn is what every call to a plugin goes through: it is logged, and where
-// the process has ended the error says so.
-type conn struct {
-	grpc.ClientConnInterface
-	process *Process
+// operations are the operations by the name of their RPC.
+var operations = map[string]string{
+	"Token": invoke.Token.Name, "Submit": invoke.Submit.Name, "Poll": invoke.Poll.Name, "Metrics": invoke.Metrics.Name,
+	"GetSchema": invoke.GetSchema.Name, "PutSchema": invoke.PutSchema.Name, "Deliver": invoke.Deliver.Name, "Call": invoke.Call.Name,
 }
 
-// Invoke makes one call.
+func operationOf(method string) string { return operations[path.Base(method)] }
+
+// conn is what every call to a plugin goes through: it finds the process that
+// lives.
+type conn struct {
+	grpc.ClientConnInterface // streams are not part of the protocol
+	process                  *Process
+}
+
+// Invoke makes one call. One that did not reach its process any more goes to
+// the next.
 func (c *conn) Invoke(ctx context.Context, method string, request, response any, options ...grpc.CallOption) error {
-	select {
-	case <-c.process.child.exited:
-		return c.process.ended(false)
-	default:
+	for {
+		g, err := c.process.generation(ctx, method)
+		if err != nil {
+			return err
+		}
+		if settings, ok := request.(*pluginv1.ConfigureRequest); ok {
+			return c.configure(ctx, g, settings, response.(*pluginv1.ConfigureResponse))
+		}
+		err = g.invoke(ctx, method, request, response, options...)
+		if err == nil || !isUnsent(err) || !g.awaitLoss() {
+			return err
+		}
 	}
-	started := time.Now()
-	err := c.ClientConnInterface.Invoke(ctx, method, request, response, options...)
-	c.log(ctx, path.Base(method), time.Since(started), status.Code(err))
-	if isBroken(ctx, err) && c.waitForExit(ctx) {
-		return c.process.ended(true)
+}
+
+func (c *conn) configure(ctx context.Context, g *generation, settings *pluginv1.ConfigureRequest, response *pluginv1.ConfigureResponse) error {
+	ctx, cancel := context.WithTimeout(ctx, configureTimeout)
+	defer cancel()
+	err := g.invoke(ctx, pluginv1.Plugin_Configure_FullMethodName, settings, response)
+	if err == nil && len(response.GetProblems()) == 0 {
+		c.process.took(settings)
 	}
 	return err
 }
 
-func (c *conn) log(ctx context.Context, operation string, took time.Duration, code codes.Code) {
-	if !c.process.host.options.Logger.Enabled(ctx, slog.LevelDebug) {
-		return
+// invoke makes one call of this process. Where the process has ended the error
+// says so; where it does not answer, it is ended.
+func (g *generation) invoke(ctx context.Context, method string, request, response any, options ...grpc.CallOption) error {
+	logger := g.process.host.options.Logger
+	logged := logger.Enabled(ctx, slog.LevelDebug)
+	var started time.Time
+	if logged {
+		started = time.Now()
 	}
-	c.process.host.options.Logger.LogAttrs(
-		ctx, slog.LevelDebug, "plugin call",
-		slog.String("plugin", c.process.name),
-		slog.String("operation", operation),
-		slog.Duration("duration", took),
-		slog.String("code", code.String()),
-	)
+	err := g.link.Invoke(ctx, method, request, response, options...)
+	if logged {
+		logger.LogAttrs(
+			ctx, slog.LevelDebug, "plugin call",
+			slog.String("plugin", g.process.name),
+			slog.String("operation", path.Base(method)),
+			slog.Duration("duration", time.Since(started)),
+			slog.String("code", status.Code(err).String()),
+		)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case isUnanswered(ctx, err) && g.hangs():
+		g.hung.Store(true)
+		g.kill()
+		return g.crash(true)
+	case isUnsent(err):
+		return err
+	case isBroken(ctx, err) && g.awaitLoss():
+		return g.crash(true)
+	default:
+		return err
+	}
 }
 
-// isBroken tells a connection that broke from a plugin that answered: the
+// isAnswer tells what a plugin answered from what the connection says: the
 // plugin's own errors have details.
-func isBroken(ctx context.Context, err error) bool {
+func isAnswer(err error) bool { return len(status.Convert(err).Proto().GetDetails()) > 0 }
+
+// isUnanswered tells a call whose deadline passed without an answer.
+func isUnanswered(ctx context.Context, err error) bool {
+	return status.Code(err) == codes.DeadlineExceeded && !isAnswer(err) && !errors.Is(ctx.Err(), context.Canceled)
+}
+
+// isUnsent tells a call that found no connection.
+func isUnsent(err error) bool {
 	s := status.Convert(err)
-	switch s.Code() {
+	return s.Code() == codes.Unavailable && strings.Contains(s.Message(), errNoOther.Error())
+}
+
+// isBroken tells what may be a connection that broke.
+func isBroken(ctx context.Context, err error) bool {
+	switch status.Code(err) {
 	case codes.Unavailable:
 	case codes.Canceled: // gRPC's word for a connection that we closed, too
 		if ctx.Err() != nil {
@@ -64,18 +120,5 @@ func isBroken(ctx context.Context, err error) bool {
 	default:
 		return false
 	}
-	return len(s.Proto().GetDetails()) == 0
-}
-
-func (c *conn) waitForExit(ctx context.Context) bool {
-	timer := time.NewTimer(exitWait)
-	defer timer.Stop()
-	select {
-	case <-c.process.child.exited:
-		return true
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return false
-	}
+	return !isAnswer(err)
 }

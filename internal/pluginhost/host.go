@@ -3,8 +3,9 @@
 // output, outlive its welcome), the host stays right: a call ends in an error
 // that says what happened, and no process or socket file is left behind.
 //
-// Start reading at Host, then at Process. child.go holds what the operating
-// system sees of a plugin, conn.go what every call goes through.
+// Start reading at Host, then at Process, which is supervised, and generation,
+// one process of it. child.go holds what the operating system sees of a plugin,
+// conn.go what every call goes through.
 package pluginhost
 
 import (
@@ -59,9 +60,8 @@ type Host struct {
 
 // shared is what the processes of a host have in common.
 type shared struct {
-	socketDir string // private; short enough for the path of a socket
-	environ   []string
-	forker    *forker
+	environ []string
+	forker  *forker
 	// certificate is what the plugins know the host by.
 	certificate tls.Certificate
 	// lifeline is a pipe that nobody writes to. Plugins inherit the reading
@@ -89,12 +89,12 @@ func (h *Host) Launch(name, source string) *Process {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		p.err = ErrClosed
-		close(p.ready)
+		p.first.err = ErrClosed
+		close(p.first.ready)
 		return p
 	}
 	h.processes = append(h.processes, p)
-	go p.start()
+	go p.first.begin()
 	return p
 }
 
@@ -176,21 +176,17 @@ func newShared(environ []string) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := makeSocketDir(os.TempDir())
-	if err != nil {
-		return nil, err
-	}
 	lifeline, held, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make the plugins' lifeline: %w", err), os.RemoveAll(dir))
+		return nil, fmt.Errorf("make the plugins' lifeline: %w", err)
 	}
 	return &shared{
-		socketDir: dir, environ: allowed(environ), certificate: certificate, forker: newForker(),
+		environ: allowed(environ), certificate: certificate, forker: newForker(),
 		lifeline: lifeline, lifelineHeld: held,
 	}, nil
 }
 
 func (s *shared) close() error {
 	s.forker.close()
-	return errors.Join(s.lifelineHeld.Close(), s.lifeline.Close(), os.RemoveAll(s.socketDir))
+	return errors.Join(s.lifelineHeld.Close(), s.lifeline.Close())
 }

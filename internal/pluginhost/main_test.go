@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,8 +70,21 @@ func (h *helper) Describe() sdk.Description {
 	return sdk.Description{Name: "helper", Version: "1.2.3", Summary: "Helps the tests."}
 }
 
-func (h *helper) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
-	return sdk.Configured{}, config.Decode(&h.settings)
+func (h *helper) Configure(ctx context.Context, config sdk.Config) (sdk.Configured, error) {
+	if err := config.Decode(&h.settings); err != nil {
+		return sdk.Configured{}, err
+	}
+	switch h.settings.Greeting {
+	case "hang":
+		select {}
+	case "once": // refuses a second process
+		marker := filepath.Join(config.Workspace, "marker")
+		if _, err := os.Stat(marker); err == nil {
+			return sdk.Configured{}, &sdk.ConfigError{Problems: []sdk.Problem{{Attribute: "greeting", Summary: "No", Detail: "once is enough"}}}
+		}
+		return sdk.Configured{}, os.WriteFile(marker, nil, 0o600)
+	}
+	return sdk.Configured{}, ctx.Err()
 }
 
 func (h *helper) Call(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error) {
@@ -103,6 +117,26 @@ func (h *helper) Call(ctx context.Context, name string, document json.RawMessage
 		<-ctx.Done()
 	case "flood":
 		return nil, flood()
+	case "greeting":
+		return json.Marshal(h.settings.Greeting)
+	case "panic":
+		panic("in a handler")
+	case "hang": // ignores its deadline
+		fmt.Fprintln(os.Stderr, "looking for an answer")
+		select {}
+	case "late":
+		<-ctx.Done()
+		<-time.After(300 * time.Millisecond)
+		return document, nil
+	case "flood and exit":
+		_ = flood()
+		for line := range 1000 {
+			fmt.Fprintln(os.Stderr, "line", line, strings.Repeat("z", 1<<12))
+		}
+		os.Exit(9)
+	case "drop": // lives on without its connection
+		dropConnections()
+		<-ctx.Done()
 	case "wait":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -110,6 +144,15 @@ func (h *helper) Call(ctx context.Context, name string, document json.RawMessage
 		return nil, &sdk.Error{Kind: sdk.RateLimited, Message: "slow down", RetryAfter: time.Second, HTTPStatus: 429, Sent: true}
 	}
 	return nil, nil
+}
+
+// dropConnections closes whatever socket the process has.
+func dropConnections() {
+	for fd := 3; fd < 64; fd++ {
+		if _, err := syscall.Getpeername(fd); err == nil {
+			_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
+		}
+	}
 }
 
 // flood writes more than any pipe holds, in one line, past os.Stdout.

@@ -16,3 +16,9 @@ const LifelineEnv = "ASSAY_PLUGIN_LIFELINE"
 
 // MaxMessage is the size of the largest message in bytes, both ways.
 const MaxMessage = 16 << 20
+
+// HealthService names the operations to gRPC's health service. A plugin that
+// knows it answers NOT_SERVING while an operation is past its deadline and not
+// ended; one that goes on saying so is killed and started again. Plugins need
+// not know it.
+const HealthService = "assay.plugin.v1"

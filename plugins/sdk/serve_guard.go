@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/assay-cx/assay/plugins/pluginv1"
 )
@@ -25,11 +26,17 @@ var (
 // guard stands before every operation: it keeps the order of calls, gives the
 // operation a deadline that leaves time to answer, and turns whatever comes
 // out of the plugin, a panic too, into a typed error.
-type guard struct{ configured atomic.Bool }
+type guard struct {
+	configured atomic.Bool
+	overdue    atomic.Int64 // operations that are past their deadline
+}
 
 func (g *guard) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
 	service, operation := path.Split(info.FullMethod)
 	if !strings.HasPrefix(service, "/assay.plugin.v1.") {
+		if asked, ok := request.(*grpc_health_v1.HealthCheckRequest); ok && asked.GetService() == pluginv1.HealthService {
+			return g.health(), nil
+		}
 		return handler(ctx, request) // go-plugin's own
 	}
 	defer func() {
@@ -43,6 +50,7 @@ func (g *guard) intercept(ctx context.Context, request any, info *grpc.UnaryServ
 	}
 	ctx, cancel := withTimeToAnswer(ctx)
 	defer cancel()
+	defer g.watch(ctx)()
 	response, err = handler(ctx, request)
 	if err != nil {
 		return nil, statusFromError(err)
@@ -51,6 +59,25 @@ func (g *guard) intercept(ctx context.Context, request any, info *grpc.UnaryServ
 		g.configured.Store(true)
 	}
 	return response, nil
+}
+
+// watch counts the operation as overdue from the end of ctx to its own.
+func (g *guard) watch(ctx context.Context) (end func()) {
+	stop := context.AfterFunc(ctx, func() { g.overdue.Add(1) })
+	return func() {
+		if !stop() {
+			g.overdue.Add(-1)
+		}
+	}
+}
+
+// health tells the host whether an operation ignores its deadline: a plugin
+// that goes on saying so is killed.
+func (g *guard) health() *grpc_health_v1.HealthCheckResponse {
+	if g.overdue.Load() > 0 {
+		return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_NOT_SERVING}
+	}
+	return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVING}
 }
 
 func (g *guard) inOrder(operation string) error {
