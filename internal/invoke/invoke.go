@@ -17,8 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -34,6 +32,7 @@ type Policy struct {
 	PerSecond float64       // attempts a second; default unlimited
 	Burst     int           // attempts at once under PerSecond; default 1
 	Timeout   time.Duration // of one attempt; default 60 s, above every plugin's own
+	Total     time.Duration // of one call with its tries and waits; default 10 min
 }
 
 func (p Policy) withDefaults() Policy {
@@ -44,6 +43,7 @@ func (p Policy) withDefaults() Policy {
 	p.OpenFor = cmp.Or(p.OpenFor, 30*time.Second)
 	p.Burst = cmp.Or(p.Burst, 1)
 	p.Timeout = cmp.Or(p.Timeout, time.Minute)
+	p.Total = cmp.Or(p.Total, 10*time.Minute)
 	return p
 }
 
@@ -51,26 +51,31 @@ func (p Policy) withDefaults() Policy {
 // tried again.
 type Operation struct {
 	Name string
-	// Replay reports whether an attempt that failed so may be repeated.
+	// Replay reports whether an attempt that failed so may be repeated; nil
+	// where none may.
 	Replay func(*sdk.Error) bool
+	// OwnPace says that the caller heeds a 429 itself: it slows nothing else
+	// down.
+	OwnPace bool
 }
 
 // The operations. Submit is not idempotent: it is replayed only where no byte
-// was sent, or the platform said that it did nothing (429, 503). Poll is not
-// retried here, its loop is the retry. Sinks and hooks are asked once; what a
-// queued sink does not take is tried again by the outbox, on its own schedule.
+// was sent, or the platform said that it did nothing (429, 503). What only asks
+// is replayed also where the plugin itself failed, as after a crash. Poll is
+// not retried here, its loop is the retry. Sinks and hooks are asked once; what
+// a queued sink does not take is tried again by the outbox, on its own schedule.
 var (
-	Token     = Operation{"token", transient}
-	Submit    = Operation{"submit", untouched}
-	Poll      = Operation{"poll", never}
-	Metrics   = Operation{"metrics", transient}
-	GetSchema = Operation{"get_schema", transient}
-	PutSchema = Operation{"put_schema", untouched}
-	Deliver   = Operation{"deliver", never}
-	Call      = Operation{"call", never}
+	Token     = Operation{Name: "token", Replay: passing}
+	Submit    = Operation{Name: "submit", Replay: untouched}
+	Poll      = Operation{Name: "poll"}
+	Metrics   = Operation{Name: "metrics", Replay: passing}
+	GetSchema = Operation{Name: "get_schema", Replay: passing}
+	PutSchema = Operation{Name: "put_schema", Replay: untouched}
+	Deliver   = Operation{Name: "deliver", OwnPace: true}
+	Call      = Operation{Name: "call"}
 )
 
-func never(*sdk.Error) bool { return false }
+func passing(err *sdk.Error) bool { return transient(err) || errors.Is(err, sdk.Internal) }
 
 func transient(err *sdk.Error) bool {
 	return errors.Is(err, sdk.RateLimited) || errors.Is(err, sdk.Unavailable) || errors.Is(err, sdk.Timeout)
@@ -81,12 +86,12 @@ func untouched(err *sdk.Error) bool {
 }
 
 // Stack is the resilience of one plugin: a breaker and counters for each
-// operation, and a limiter and a retry budget for all of them.
+// operation, and a pace and a retry budget for all of them.
 type Stack struct {
-	plugin  string
-	policy  Policy
-	limiter *rate.Limiter
-	budget  *budget
+	plugin string
+	policy Policy
+	pace   *pace
+	budget *budget
 
 	mu         sync.Mutex
 	random     *rand.Rand
@@ -97,14 +102,10 @@ type Stack struct {
 // repeatable.
 func New(plugin string, policy Policy, seed uint64) *Stack {
 	policy = policy.withDefaults()
-	limit := rate.Inf
-	if policy.PerSecond > 0 {
-		limit = rate.Limit(policy.PerSecond)
-	}
 	return &Stack{
 		plugin:     plugin,
 		policy:     policy,
-		limiter:    rate.NewLimiter(limit, policy.Burst),
+		pace:       newPace(policy),
 		budget:     newBudget(),
 		random:     rand.New(rand.NewPCG(seed, hash(plugin))), //nolint:gosec // jitter, not a secret
 		operations: map[string]*operation{},
@@ -118,70 +119,125 @@ func hash(s string) uint64 {
 }
 
 // Do calls one operation of the plugin until it succeeds, may not be tried
-// again, or has used up its attempts, the retry budget or ctx. It answers the
-// last attempt's error, an *OpenError where the breaker is open, or ctx's
-// cause where the caller cancelled.
+// again, or has used up its attempts, the retry budget, its time or ctx. It
+// answers the last attempt's error, an *OpenError where the breaker is open, or
+// ctx's cause where the caller cancelled.
 func (s *Stack) Do(ctx context.Context, op Operation, attempt func(context.Context) error) error {
-	o := s.operation(op.Name)
+	o := s.operation(op)
 	o.calls.Add(1)
-	s.budget.earn()
+	if op.Replay != nil {
+		s.budget.earn()
+	}
+	limits := s.limits(ctx)
 	for try := 1; ; try++ {
-		err := s.once(ctx, o, attempt)
-		if err == nil || ctx.Err() != nil || try == s.policy.Attempts || !s.mayReplay(op, err) {
+		err := s.once(ctx, o, limits, attempt)
+		if err == nil || ctx.Err() != nil || try == s.policy.Attempts || !mayReplay(op, err) {
 			return err
 		}
-		wait := s.backoff(try, err)
-		if deadline, ok := patience(ctx); ok && time.Until(deadline) < wait {
-			return fmt.Errorf("no time left to try again after the wait of %s: %w", wait.Round(time.Millisecond), err)
-		}
-		if !s.budget.spend() {
-			return fmt.Errorf("retry budget is used up: %w", err)
+		wait, err := s.wait(try, limits.waits, err)
+		if err != nil {
+			return err
 		}
 		o.retries.Add(1)
-		if waitErr := o.wait(ctx, wait); waitErr != nil {
-			return waitErr
+		if err := o.sleep(ctx, wait); err != nil {
+			return err
 		}
 	}
+}
+
+// wait is how long to wait after the given try, or why there is to be no other.
+// Who was told to slow down waits for the budget, too.
+func (s *Stack) wait(try int, end time.Time, failure error) (time.Duration, error) {
+	wait := s.backoff(try, failure)
+	if time.Until(end) < wait {
+		return 0, fmt.Errorf("no time left to try again after the wait of %s: %w", wait.Round(time.Millisecond), failure)
+	}
+	if !errors.Is(failure, sdk.RateLimited) {
+		if !s.budget.spend() {
+			return 0, fmt.Errorf("retry budget is used up: %w", failure)
+		}
+		return wait, nil
+	}
+	turn, ok := s.budget.await(end)
+	if !ok {
+		return 0, fmt.Errorf("retry budget is used up, and no time left to wait for more of it: %w", failure)
+	}
+	return max(wait, turn), nil
 }
 
 // waitsEnd is the key of a context's value: the time after which nobody waits
 // for what is done, although it is not cut off then.
 type waitsEnd struct{}
 
-// patience is until when a wait may last.
-func patience(ctx context.Context) (time.Time, bool) {
-	if end, ok := ctx.Value(waitsEnd{}).(time.Time); ok {
-		return end, true
+// WithPatience bounds the waits of calls: none lasts beyond end. An attempt
+// that is under way then is not cut off.
+func WithPatience(ctx context.Context, end time.Time) context.Context {
+	return context.WithValue(ctx, waitsEnd{}, end)
+}
+
+// limits are the ends of one call's time.
+type limits struct {
+	waits time.Time // no wait lasts beyond it
+	tries time.Time // no try does
+}
+
+func (s *Stack) limits(ctx context.Context) limits {
+	end := time.Now().Add(s.policy.Total)
+	l := limits{waits: end, tries: end}
+	if bound, ok := ctx.Value(waitsEnd{}).(time.Time); ok {
+		l.waits = earlier(l.waits, bound)
 	}
-	return ctx.Deadline()
+	if bound, ok := ctx.Deadline(); ok {
+		l.waits = earlier(l.waits, bound)
+	}
+	return l
 }
 
-func (s *Stack) mayReplay(op Operation, err error) bool {
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func mayReplay(op Operation, err error) bool {
 	var typed *sdk.Error
-	return errors.As(err, &typed) && op.Replay(typed)
+	return op.Replay != nil && errors.As(err, &typed) && op.Replay(typed)
 }
 
-// once makes one attempt behind the breaker and the limiter.
-func (s *Stack) once(ctx context.Context, o *operation, attempt func(context.Context) error) error {
+// once makes one attempt behind the breaker and at the pace.
+func (s *Stack) once(ctx context.Context, o *operation, limits limits, attempt func(context.Context) error) error {
 	done, err := o.breaker.Allow()
 	if err != nil {
-		return &OpenError{Plugin: s.plugin, Operation: o.name, Cause: o.lastFailure()}
+		return &OpenError{Plugin: s.plugin, Operation: o.Name, Cause: o.firstFailure()}
 	}
 	// Reported also when the attempt panics: a probe that never reports would
 	// keep the breaker half-open for ever.
 	outcome := errAbandoned
-	defer func() { done(outcome) }()
-	if outcome = o.limit(ctx, s.limiter); outcome != nil {
-		return outcome
+	defer func() {
+		o.remember(outcome)
+		done(outcome)
+	}()
+	wait, err := s.pace.reserve(limits.waits)
+	if err == nil && wait > 0 {
+		err = o.sleep(ctx, wait)
+	}
+	if outcome = err; err != nil {
+		return err
 	}
 	o.attempts.Add(1)
-	attemptCtx, cancel := context.WithTimeout(ctx, s.policy.Timeout)
+	s.pace.sent.Add(1)
+	began := time.Now()
+	attemptCtx, cancel := context.WithDeadline(ctx, earlier(began.Add(s.policy.Timeout), limits.tries))
 	defer cancel()
 	outcome = attempt(attemptCtx)
 	if outcome != nil && ctx.Err() != nil {
 		outcome = context.Cause(ctx)
 	}
-	o.remember(outcome)
+	var typed *sdk.Error
+	if outcome != nil && !o.OwnPace && errors.Is(outcome, sdk.RateLimited) && errors.As(outcome, &typed) {
+		s.pace.hear(typed.RetryAfter, began)
+	}
 	return outcome
 }
 
@@ -224,13 +280,13 @@ func (s *Stack) Operations() []result.Operation {
 	return counters
 }
 
-func (s *Stack) operation(name string) *operation {
+func (s *Stack) operation(op Operation) *operation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.operations[name]
+	o := s.operations[op.Name]
 	if o == nil {
-		o = newOperation(name, s.policy)
-		s.operations[name] = o
+		o = newOperation(op, s.policy)
+		s.operations[op.Name] = o
 	}
 	return o
 }

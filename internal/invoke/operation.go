@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/plugins/sdk"
@@ -21,38 +20,42 @@ var errAbandoned = errors.New("attempt abandoned")
 type OpenError struct {
 	Plugin    string
 	Operation string
-	Cause     error // the failure that opened it
+	Cause     error // the first of the failures that opened it
 }
 
 func (e *OpenError) Error() string {
 	return fmt.Sprintf("circuit breaker of %s %s is open after repeated failures: %v", e.Plugin, e.Operation, e.Cause)
 }
 
-// Unwrap gives the failure that opened the breaker.
+// Unwrap gives the first of the failures that opened the breaker.
 func (e *OpenError) Unwrap() error { return e.Cause }
 
 // operation is the breaker and the counters of one operation of one plugin.
 type operation struct {
-	name    string
+	Operation
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	failure atomic.Pointer[error] // the last that counted against the breaker
+	failure atomic.Pointer[error] // the first since the last success that counted against the breaker
+	cause   atomic.Pointer[error] // the first of those that opened it
 
 	calls, attempts, retries, trips, waited atomic.Int64
 }
 
-func newOperation(name string, policy Policy) *operation {
-	o := &operation{name: name}
+func newOperation(op Operation, policy Policy) *operation {
+	o := &operation{Operation: op}
 	o.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:         name,
+		Name:         op.Name,
 		MaxRequests:  1,
 		Timeout:      policy.OpenFor,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= policy.Failures },
 		IsSuccessful: func(err error) bool { return !trips(err) },
 		IsExcluded:   excluded,
-		// Only counts: calling the breaker in here deadlocks it.
-		OnStateChange: func(_ string, _, to gobreaker.State) {
+		// Only takes note: calling the breaker in here deadlocks it.
+		OnStateChange: func(_ string, from, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
 				o.trips.Add(1)
+			}
+			if from == gobreaker.StateClosed {
+				o.cause.Store(o.failure.Load())
 			}
 		},
 	})
@@ -85,40 +88,27 @@ func excluded(err error) bool {
 }
 
 func (o *operation) remember(err error) {
-	if trips(err) && !excluded(err) {
-		o.failure.Store(&err)
+	switch {
+	case err == nil:
+		if o.failure.Load() != nil {
+			o.failure.Store(nil)
+		}
+	case trips(err) && !excluded(err):
+		o.failure.CompareAndSwap(nil, &err)
 	}
 }
 
-func (o *operation) lastFailure() error {
-	if err := o.failure.Load(); err != nil {
+// firstFailure is why the breaker is open.
+func (o *operation) firstFailure() error {
+	if err := o.cause.Load(); err != nil {
 		return *err
 	}
 	return errAbandoned
 }
 
-// errNoTime is a caller's deadline that the rate limit does not leave room for.
-var errNoTime = errors.New("the rate limit leaves no room before the deadline")
-
-func (o *operation) limit(ctx context.Context, limiter *rate.Limiter) error {
-	if limiter.Limit() == rate.Inf {
-		return nil
-	}
+func (o *operation) sleep(ctx context.Context, d time.Duration) error {
 	started := time.Now()
-	err := limiter.Wait(ctx)
-	o.waited.Add(int64(time.Since(started)))
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	default:
-		return errNoTime
-	}
-}
-
-func (o *operation) wait(ctx context.Context, d time.Duration) error {
-	o.waited.Add(int64(d))
+	defer func() { o.waited.Add(int64(time.Since(started))) }()
 	return Sleep(ctx, d)
 }
 
@@ -137,7 +127,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 func (o *operation) counters(plugin string) result.Operation {
 	return result.Operation{
 		Plugin:    plugin,
-		Operation: o.name,
+		Operation: o.Name,
 		Calls:     o.calls.Load(),
 		Attempts:  o.attempts.Load(),
 		Retries:   o.retries.Load(),

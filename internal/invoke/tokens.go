@@ -90,7 +90,7 @@ func (t *Tokens) get(ctx context.Context) (string, error) {
 	// first. It only does not wait longer than that one would.
 	shared := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
-		shared = context.WithValue(shared, waitsEnd{}, deadline)
+		shared = WithPatience(shared, deadline)
 	}
 	answer := t.flight.DoChan("", func() (any, error) { return t.refresh(shared) })
 	select {

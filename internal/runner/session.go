@@ -83,6 +83,7 @@ type session struct {
 func (s *session) poll(ctx context.Context) (*sdk.Execution, error) {
 	policy := s.target.Poll
 	deadline := s.started.Add(policy.Timeout)
+	ctx = invoke.WithPatience(ctx, deadline)
 	interval := policy.Initial
 	for {
 		s.polls++
