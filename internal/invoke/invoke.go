@@ -218,15 +218,10 @@ func (s *Stack) once(ctx context.Context, o *operation, limits limits, attempt f
 		o.remember(outcome)
 		done(outcome)
 	}()
-	wait, err := s.pace.reserve(limits.waits)
-	if err == nil && wait > 0 {
-		err = o.sleep(ctx, wait)
-	}
-	if outcome = err; err != nil {
-		return err
+	if outcome = s.pace.wait(limits.waits, func(d time.Duration) error { return o.sleep(ctx, d) }); outcome != nil {
+		return outcome
 	}
 	o.attempts.Add(1)
-	s.pace.sent.Add(1)
 	began := time.Now()
 	attemptCtx, cancel := context.WithDeadline(ctx, earlier(began.Add(s.policy.Timeout), limits.tries))
 	defer cancel()

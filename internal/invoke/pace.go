@@ -1,8 +1,10 @@
 package invoke
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,31 +15,35 @@ import (
 )
 
 const (
-	// recovery is how long it takes to add the rate at which a 429 came to
-	// the half of it that is left: after half of it the rate is what it was.
-	recovery = 10 * time.Second
+	// recovery is how long it takes to double the rate after a 429.
+	recovery = 5 * time.Second
 	// slowest is the rate that 429s halve no further, in attempts a second.
 	slowest = 1
-	// measured is the shortest time over which the rate of attempts is told.
-	measured = time.Second
+	// window is the shortest time that says something of a rate. Peers count
+	// by the second or longer: a 429 that soon after another is of the same count.
+	window = time.Second
 )
 
 // pace is how fast a plugin may make attempts, all operations together: as
-// fast as its block allows, half as fast once a 429 comes, not at all until
-// its Retry-After, and then faster again bit by bit.
+// fast as its block allows. A 429 stops all of them until its Retry-After, for
+// a second where it has none; then they go on half as fast, and faster bit by
+// bit.
 type pace struct {
 	ceiling rate.Limit // of the block
-	limiter *rate.Limiter
+	burst   int
 	sent    atomic.Int64
+	changes atomic.Int64
 	slow    atomic.Bool // a 429 came, and the rate has not recovered from it
 
-	mu     sync.Mutex
-	until  time.Time  // nothing is sent before
-	slowed time.Time  // the last 429 that changed the rate
-	high   rate.Limit // the rate at which it came
-	low    rate.Limit // what that was changed to
-	since  time.Time  // when it was not slow any more
-	before int64      // what was sent by then
+	mu sync.Mutex
+	// limiter gives turns. A 429 brings another: the turns given before are void.
+	limiter *rate.Limiter
+	until   time.Time  // nothing is sent before
+	slowed  time.Time  // the last 429 that changed the rate
+	low     rate.Limit // what that was changed to
+	top     rate.Limit // the rate when the first of them came
+	since   time.Time  // when it was not slow any more
+	before  int64      // what was sent by then
 }
 
 func newPace(policy Policy) *pace {
@@ -45,26 +51,40 @@ func newPace(policy Policy) *pace {
 	if policy.PerSecond > 0 {
 		ceiling = rate.Limit(policy.PerSecond)
 	}
-	return &pace{ceiling: ceiling, limiter: rate.NewLimiter(ceiling, policy.Burst), since: time.Now()}
+	return &pace{ceiling: ceiling, burst: policy.Burst, limiter: rate.NewLimiter(ceiling, policy.Burst), since: time.Now()}
 }
 
 // errNoTime is a caller's deadline that the rate limit does not leave room for.
 var errNoTime = errors.New("the rate limit leaves no room before the deadline")
 
-// reserve answers how long an attempt has to wait. It is an error where that
-// is longer than until end.
-func (p *pace) reserve(end time.Time) (time.Duration, error) {
-	if !p.slow.Load() && p.ceiling == rate.Inf {
-		return 0, nil
+// wait waits for an attempt's turn. It is an error where that comes later than
+// end. sleep is how to wait.
+func (p *pace) wait(end time.Time, sleep func(time.Duration) error) error {
+	for p.slow.Load() || p.ceiling != rate.Inf {
+		changes := p.changes.Load() // a 429 makes the turns void that were given before
+		wait, err := p.reserve(end)
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			if err := sleep(wait); err != nil {
+				return err
+			}
+		}
+		if changes == p.changes.Load() {
+			break
+		}
 	}
+	p.sent.Add(1)
+	return nil
+}
+
+func (p *pace) reserve(end time.Time) (time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	p.recover(now)
-	start := now
-	if p.until.After(now) {
-		start = p.until
-	}
+	start := later(now, p.until)
 	if start.After(end) {
 		return 0, pausedError(start.Sub(now))
 	}
@@ -75,6 +95,13 @@ func (p *pace) reserve(end time.Time) (time.Duration, error) {
 		return 0, errNoTime
 	}
 	return wait, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // pausedError says that the peer asked everybody to wait for longer than there
@@ -91,12 +118,9 @@ func (p *pace) recover(now time.Time) {
 	if !p.slow.Load() {
 		return
 	}
-	resumed := p.slowed
-	if p.until.After(resumed) {
-		resumed = p.until
-	}
-	grown := p.low + p.high*rate.Limit(max(0, now.Sub(resumed).Seconds())/recovery.Seconds())
-	if grown >= p.ceiling || p.ceiling == rate.Inf && grown >= 2*p.high {
+	slow := max(0, now.Sub(later(p.slowed, p.until)).Seconds())
+	grown := p.low * rate.Limit(math.Exp2(slow/recovery.Seconds()))
+	if grown >= p.ceiling || p.ceiling == rate.Inf && grown >= 2*p.top {
 		grown = p.ceiling
 		p.slow.Store(false)
 		p.since, p.before = now, p.sent.Load()
@@ -105,28 +129,29 @@ func (p *pace) recover(now time.Time) {
 }
 
 // hear slows down after a 429. One of an attempt that began before the last
-// slowing down was asked for at the old rate, and says nothing of the new.
+// slowing down, or hardly later, says nothing of the new rate.
 func (p *pace) hear(asked time.Duration, began time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if until := now.Add(min(asked, maxRetryAfter)); asked > 0 && until.After(p.until) {
-		p.until = until
-	}
-	if !began.After(p.slowed) {
-		return
-	}
 	p.recover(now)
-	if p.high = p.limiter.Limit(); !p.slow.Load() {
-		p.high = min(p.high, p.rate(now))
+	allowed := p.limiter.Limit()
+	if !began.Before(p.slowed.Add(window)) {
+		asked = cmp.Or(asked, window)
+		if !p.slow.Load() {
+			allowed = min(allowed, p.rate(now))
+			p.top = allowed
+		}
+		allowed = max(allowed/2, min(slowest, p.ceiling))
+		p.low, p.slowed = allowed, now
 	}
-	p.low = max(p.high/2, min(slowest, p.ceiling))
-	p.slowed = now
-	p.limiter.SetLimitAt(now, p.low)
+	p.until = later(p.until, now.Add(min(asked, maxRetryAfter)))
+	p.limiter = rate.NewLimiter(allowed, p.burst)
+	p.changes.Add(1)
 	p.slow.Store(true)
 }
 
 // rate is that of the attempts since it was not slow any more.
 func (p *pace) rate(now time.Time) rate.Limit {
-	return rate.Limit(float64(p.sent.Load()-p.before) / max(now.Sub(p.since), measured).Seconds())
+	return rate.Limit(float64(p.sent.Load()-p.before) / max(now.Sub(p.since), window).Seconds())
 }

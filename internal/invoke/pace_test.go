@@ -63,10 +63,10 @@ func TestPaceFollowsAQuota(t *testing.T) {
 				started := time.Now()
 				callersDone.Wait()
 				took := time.Since(started)
-				if failed.Load() > 0 || q.refused > calls/4 {
+				if failed.Load() > 0 || q.refused > calls/10 {
 					t.Errorf("%d calls failed, %d of %d requests were refused", failed.Load(), q.refused, len(q.requests))
 				}
-				if best := calls / q.perSecond * int(time.Second); took > 3*time.Duration(best) {
+				if best := calls / q.perSecond * int(time.Second); took > 2*time.Duration(best) {
 					t.Errorf("took %s, where %s is the best", took, time.Duration(best))
 				}
 			})
@@ -120,10 +120,9 @@ func TestPaceRecovers(t *testing.T) {
 				t.Errorf("the rate is %v, want %v", got, want)
 			}
 		}
+		p.hear(0, time.Now()) // of the same second
 		at(40)
-		p.hear(0, time.Now()) // of an attempt that was under way
-		at(40)
-		time.Sleep(5 * time.Second)
+		time.Sleep(window + recovery)
 		at(80)
 		time.Sleep(time.Minute)
 		at(100)
@@ -137,16 +136,16 @@ func TestPaceIsNeverHalvedToNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(Policy{}.withDefaults())
 		for range 20 {
-			time.Sleep(time.Millisecond)
+			time.Sleep(window)
 			p.sent.Add(1)
 			p.hear(0, time.Now())
 		}
 		if p.limiter.Limit() != slowest {
 			t.Errorf("the rate is %v, want %v", p.limiter.Limit(), slowest)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(10 * time.Second)
 		if wait, err := p.reserve(time.Now()); wait != 0 || err != nil || p.slow.Load() {
-			t.Errorf("after a minute: %v, %v", wait, err)
+			t.Errorf("after ten seconds: %v, %v", wait, err)
 		}
 	})
 }
