@@ -50,6 +50,7 @@ type rule int
 
 const (
 	once     rule = iota // no label, a single block
+	shared               // as once, and an attribute may have its name
 	many                 // no label, or one that may repeat
 	named                // an identifier, unique
 	titled               // free text, unique and not empty
@@ -73,7 +74,9 @@ func (d *decoder) openBody(body hcl.Body, attrs []attr, children []child) hcl.At
 	// Its complaints are left to content, which knows of the block types.
 	all, _ := body.JustAttributes()
 	for _, c := range children {
-		delete(all, c.kind)
+		if a := all[c.kind]; c.rule != shared || a != nil && isObject(a.Expr) {
+			delete(all, c.kind)
+		}
 	}
 	schema := schemaOf(attrs, children)
 	for _, a := range attrs {
@@ -91,6 +94,12 @@ func (d *decoder) openBody(body hcl.Body, attrs []attr, children []child) hcl.At
 	}
 	d.dispatch(content.Blocks, children)
 	return content.Attributes
+}
+
+// isObject tells a block of HCL's JSON syntax from an attribute.
+func isObject(expr hcl.Expression) bool {
+	_, diags := hcl.ExprMap(expr)
+	return !diags.HasErrors()
 }
 
 // content reads what schema allows and reports everything else.
@@ -166,13 +175,13 @@ func (d *decoder) unique(seen map[string]hcl.Range, block *hcl.Block, r rule) bo
 		return true
 	case named, titled:
 		key, subject = block.Type+"."+block.Labels[0], block.LabelRanges[0]
-	case once:
+	case once, shared:
 	}
 	first, found := seen[key]
 	switch {
 	case !found:
 		seen[key] = subject
-	case r == once:
+	case r == once, r == shared:
 		d.errorf(subject, "Duplicate block", "Only one %s block is allowed here, and one stands already at %s. Join the two.", block.Type, first)
 	default:
 		d.errorf(subject, "Duplicate block", "This is the second %s %q; the first is at %s. Rename or remove one of them.", block.Type, block.Labels[0], first)

@@ -130,7 +130,7 @@ func checkRest(t *testing.T, suite *Suite) {
 func names(suite *Suite) []string {
 	names := []string{"suite " + suite.Settings.Name}
 	for _, p := range suite.Plugins {
-		names = append(names, fmt.Sprintf("plugin %s %d attributes, retry %t", p.Name, len(p.Attributes), p.Retry != nil))
+		names = append(names, fmt.Sprintf("plugin %s %d attributes, retry %t, timeout %t", p.Name, len(p.Attributes), p.Retry != nil, p.Timeout != nil))
 	}
 	for _, a := range suite.Actions {
 		names = append(names, fmt.Sprintf("action %s %#v %d errors %d steps", a.Name, a.Input.Type, len(a.Errors), len(a.Handler.Steps)))
@@ -159,6 +159,10 @@ variable "secret" {
 plugin "cxone" {
   base_url = sandbox.url
   retry { attempts = 3 }
+  timeout { attempt = "20s" }
+}
+plugin "auth" {
+  timeout = "2s"
 }
 sandbox {
   fault "submit" { every = 2 }
@@ -186,7 +190,7 @@ vector "v" {
 "//": "a comment",
 "suite": {"name": "s"},
 "variable": {"secret": {"type": "string", "default": "x", "sensitive": true}},
-"plugin": {"cxone": {"base_url": "${sandbox.url}", "retry": {"attempts": 3}}},
+"plugin": {"cxone": {"base_url": "${sandbox.url}", "retry": {"attempts": 3}, "timeout": {"attempt": "20s"}}, "auth": {"timeout": "2s"}},
 "sandbox": {"fault": {"submit": {"every": 2}}},
 "action": {"sync": {
   "id": "a1b2c3d4-e5f6-4890-abcd-ef1234567890",

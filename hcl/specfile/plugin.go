@@ -17,6 +17,7 @@ func (d *decoder) plugin(b *hcl.Block) {
 		{"retry", "", once, func(b *hcl.Block) { p.Retry = d.retry(b) }},
 		{"breaker", "", once, func(b *hcl.Block) { p.Breaker = d.breaker(b) }},
 		{"rate_limit", "", once, func(b *hcl.Block) { p.RateLimit = d.rateLimit(b) }},
+		{"timeout", "", shared, func(b *hcl.Block) { p.Timeout = d.timeout(b) }},
 	})
 	if text := d.text(source); text != "" {
 		p.Source, p.SourceRange = text, source.Range()
@@ -53,6 +54,15 @@ func (d *decoder) rateLimit(b *hcl.Block) *RateLimit {
 		{"burst", &r.Burst, optional},
 	}, nil)
 	return r
+}
+
+func (d *decoder) timeout(b *hcl.Block) *Timeout {
+	t := &Timeout{Range: b.DefRange}
+	d.body(b.Body, []attr{
+		{"attempt", &t.Attempt, optional},
+		{"total", &t.Total, optional},
+	}, nil)
+	return t
 }
 
 // sandbox decodes the sandbox block; internal/sandbox knows its attributes.

@@ -74,6 +74,7 @@ type Plugin struct {
 	Retry       *Retry
 	Breaker     *Breaker
 	RateLimit   *RateLimit
+	Timeout     *Timeout
 	Range       hcl.Range
 }
 
@@ -97,6 +98,13 @@ type RateLimit struct {
 	PerSecond hcl.Expression
 	Burst     hcl.Expression
 	Range     hcl.Range
+}
+
+// Timeout is a timeout block.
+type Timeout struct {
+	Attempt hcl.Expression
+	Total   hcl.Expression
+	Range   hcl.Range
 }
 
 // Action is an action block.

@@ -123,13 +123,15 @@ vector "%[1]s" {
 
 // group is rows that one suite drives: those of a place that end with the same
 // exit status. A fault of the token endpoint strikes the whole run, so its row
-// is alone.
+// is alone; a 429 slows the whole run down, so those rows are among themselves.
 type group []faultRow
 
 func groups(rows []faultRow) []group {
 	var found []group
 	for _, row := range rows {
-		at := slices.IndexFunc(found, func(g group) bool { return g[0].exit == row.exit && row.place != "token" })
+		at := slices.IndexFunc(found, func(g group) bool {
+			return g[0].exit == row.exit && g[0].throttles() == row.throttles() && row.place != "token"
+		})
 		if at < 0 {
 			found = append(found, group{row})
 			continue
@@ -182,6 +184,11 @@ func (g group) preamble() string {
 		return fmt.Sprintf(faultSuite, parallel, limit) + faultGenesys
 	}
 	return fmt.Sprintf(faultSuite, parallel, limit) + fmt.Sprintf(faultCXone, limit, polls, pollTimeout)
+}
+
+// throttles reports whether the fault answers 429 to the host.
+func (r faultRow) throttles() bool {
+	return r.place != placeMock && (r.kind == "quota" || strings.Contains(r.line, "status = 429"))
 }
 
 // overruns reports whether the fault makes requests run into their limit.

@@ -143,7 +143,9 @@ func (s *suite) operations() []result.Operation {
 		all = append(all, stack.Operations()...)
 	}
 	for i := range all {
-		all[i].Suite = s.plan.Suite
+		o := &all[i]
+		o.Suite = s.plan.Suite
+		o.Restarts = s.processes[o.Plugin].Restarts()[o.Operation]
 	}
 	return all
 }

@@ -231,7 +231,11 @@ func (s *Stack) once(ctx context.Context, o *operation, limits limits, attempt f
 	}
 	var typed *sdk.Error
 	if outcome != nil && !o.OwnPace && errors.Is(outcome, sdk.RateLimited) && errors.As(outcome, &typed) {
-		s.pace.hear(typed.RetryAfter, began)
+		asked := typed.RetryAfter
+		if began.Add(asked).After(limits.waits) {
+			asked = 0 // a time that not even this caller waits for is no measure for others
+		}
+		s.pace.hear(asked, began)
 	}
 	return outcome
 }

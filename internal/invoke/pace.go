@@ -18,7 +18,7 @@ const (
 	// recovery is how long it takes to double the rate after a 429.
 	recovery = 5 * time.Second
 	// slowest is the rate that 429s halve no further, in attempts a second.
-	slowest = 1
+	slowest = 5
 	// window is the shortest time that says something of a rate. Peers count
 	// by the second or longer: a 429 that soon after another is of the same count.
 	window = time.Second
@@ -86,7 +86,7 @@ func (p *pace) reserve(end time.Time) (time.Duration, error) {
 	p.recover(now)
 	start := later(now, p.until)
 	if start.After(end) {
-		return 0, pausedError(start.Sub(now))
+		return 0, &PausedError{start.Sub(now)}
 	}
 	reservation := p.limiter.ReserveN(start, 1)
 	wait := reservation.DelayFrom(now)
@@ -104,13 +104,18 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pausedError says that the peer asked everybody to wait for longer than there
-// is time.
-func pausedError(wait time.Duration) error {
-	return &sdk.Error{
-		Kind: sdk.RateLimited, RetryAfter: wait, HTTPStatus: 429,
-		Message: fmt.Sprintf("it answered another request with 429 and asked for a pause, of which %s are left", wait.Round(100*time.Millisecond)),
-	}
+// PausedError says that nothing was attempted, because the peer asked everybody
+// to wait for longer than there is time. It is a *sdk.Error of kind RateLimited
+// to errors.As.
+type PausedError struct{ Wait time.Duration }
+
+func (e *PausedError) Error() string {
+	return fmt.Sprintf("it answered another request with 429 and asked for a pause, of which %s are left", e.Wait.Round(100*time.Millisecond))
+}
+
+// Unwrap types the error as the SDK does.
+func (e *PausedError) Unwrap() error {
+	return &sdk.Error{Kind: sdk.RateLimited, RetryAfter: e.Wait, Message: e.Error()}
 }
 
 // recover lets the rate grow again.

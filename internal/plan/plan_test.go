@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/assay-cx/assay/hcl/specfile"
+	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -202,6 +204,38 @@ func TestPluginAttributes(t *testing.T) {
 	}
 	if got := string(p.Vectors[0].Overrides); got != `{"environment":"dev"}` {
 		t.Errorf("overrides %s", got)
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	p := mustBuild(t, base+`
+plugin "audit" {
+  retry {
+    attempts   = 4
+    base_delay = "1s"
+    max_delay  = "2s"
+  }
+  breaker {
+    failures = 6
+    open_for = "3s"
+  }
+  rate_limit {
+    per_second = 2.5
+    burst      = 7
+  }
+  timeout {
+    attempt = "4s"
+    total   = "5s"
+  }
+}
+`, Options{})
+	want := invoke.Policy{
+		Attempts: 4, BaseDelay: time.Second, MaxDelay: 2 * time.Second, Failures: 6, OpenFor: 3 * time.Second,
+		PerSecond: 2.5, Burst: 7, Timeout: 4 * time.Second, Total: 5 * time.Second,
+	}
+	i := slices.IndexFunc(p.Plugins, func(p *Plugin) bool { return p.Name == "audit" })
+	if diff := cmp.Diff(want, p.Plugins[i].Policy); diff != "" {
+		t.Error(diff)
 	}
 }
 

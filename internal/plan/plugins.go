@@ -88,6 +88,10 @@ func (b *builder) policy(spec *specfile.Plugin) invoke.Policy {
 		}
 		policy.Burst = b.count(r.Burst, 1, 1000000)
 	}
+	if t := spec.Timeout; t != nil {
+		policy.Timeout = b.duration(t.Attempt, time.Millisecond, nil)
+		policy.Total = b.duration(t.Total, time.Millisecond, nil)
+	}
 	return policy
 }
 

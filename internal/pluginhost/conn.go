@@ -59,25 +59,31 @@ func (c *conn) configure(ctx context.Context, g *generation, settings *pluginv1.
 	return err
 }
 
-// invoke makes one call of this process. Where the process has ended the error
-// says so; where it does not answer, it is ended.
+// invoke makes one call of this process.
 func (g *generation) invoke(ctx context.Context, method string, request, response any, options ...grpc.CallOption) error {
 	logger := g.process.host.options.Logger
-	logged := logger.Enabled(ctx, slog.LevelDebug)
-	var started time.Time
-	if logged {
-		started = time.Now()
+	if !logger.Enabled(ctx, slog.LevelDebug) {
+		return g.judge(ctx, g.link.Invoke(ctx, method, request, response, options...))
 	}
+	started := time.Now()
 	err := g.link.Invoke(ctx, method, request, response, options...)
-	if logged {
-		logger.LogAttrs(
-			ctx, slog.LevelDebug, "plugin call",
-			slog.String("plugin", g.process.name),
-			slog.String("operation", path.Base(method)),
-			slog.Duration("duration", time.Since(started)),
-			slog.String("code", status.Code(err).String()),
-		)
+	attrs := []slog.Attr{
+		slog.String("plugin", g.process.name),
+		slog.String("operation", path.Base(method)),
+		slog.Duration("duration", time.Since(started)),
+		slog.String("code", status.Code(err).String()),
+		slog.String("request", logged(request)),
 	}
+	if err == nil {
+		attrs = append(attrs, slog.String("response", logged(response)))
+	}
+	logger.LogAttrs(ctx, slog.LevelDebug, "plugin call", attrs...)
+	return g.judge(ctx, err)
+}
+
+// judge says what became of a call. Where the process has ended the error says
+// so; where it does not answer, it is ended.
+func (g *generation) judge(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -40,8 +40,8 @@ type Options struct {
 	Builtins map[string]sdk.Plugin
 	// Environ is the host's environment, of which plugins get an allow-list.
 	Environ []string
-	// Logger gets each call, and each line that a plugin writes, at debug
-	// level. Documents are never logged.
+	// Logger gets each call, with the shape of its documents, and each line
+	// that a plugin writes, at debug level.
 	Logger *slog.Logger
 }
 

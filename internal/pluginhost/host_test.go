@@ -177,11 +177,12 @@ func TestDeadlineAndCancelReachThePlugin(t *testing.T) {
 	}
 }
 
-func TestCallsAreLoggedWithoutDocuments(t *testing.T) {
+func TestCallsAreLoggedRedacted(t *testing.T) {
 	var log bytes.Buffer
 	handler := slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
 	host := newLoggedHost(t, slog.New(handler))
 	client := launch(t, host)
+	_, _ = client.Call(t.Context(), "echo", json.RawMessage(`{"suite":"s","input":{"sku":"canary","+4912345":4912345},"message":"canary","n":1}`))
 	_, _ = client.Call(t.Context(), "echo", json.RawMessage(`"canary"`))
 	_, _ = client.Call(t.Context(), "limited", nil)
 	if err := host.Close(t.Context()); err != nil {
@@ -190,7 +191,14 @@ func TestCallsAreLoggedWithoutDocuments(t *testing.T) {
 	if !strings.Contains(log.String(), `"plugin":"helper","operation":"Call","duration":`) || !strings.Contains(log.String(), `"code":"ResourceExhausted"`) {
 		t.Errorf("got %s", log.String())
 	}
-	if strings.Contains(log.String(), "canary") {
+	want := `"{\"document\":{\"input\":{\"(text of 8)\":\"(number)\",\"sku\":\"(text of 6)\"},\"message\":\"(text of 6)\",\"n\":1,\"suite\":\"s\"}`
+	if strings.Count(log.String(), `"response":`+want) != 1 || !strings.Contains(log.String(), `"request":`+want+`,\"name\":\"echo\"}"`) {
+		t.Errorf("the documents are not logged: %s", log.String())
+	}
+	if !strings.Contains(log.String(), `{\"attributes\":[{\"name\":\"greeting\",\"value\":\"(text of 2)\"}]}`) {
+		t.Errorf("the settings are not logged: %s", log.String())
+	}
+	if strings.Contains(log.String(), "canary") || strings.Contains(log.String(), "4912345") {
 		t.Errorf("a document is in the log: %s", log.String())
 	}
 }

@@ -96,6 +96,7 @@ func (c *Console) Close(run result.Run) error {
 	c.failures()
 	c.thresholds(run)
 	c.sinks(run)
+	c.operations(run)
 	c.faults(run)
 	c.notes(result.Warn, run.Warnings)
 	c.notes(result.Errored, run.Errors)
@@ -158,6 +159,40 @@ func (c *Console) sinks(run result.Run) {
 		}
 		c.printf("  %s\n", line)
 	}
+}
+
+// operations tells of those that did not simply go through.
+func (c *Console) operations(run result.Run) {
+	headed := false
+	for _, o := range run.Operations {
+		troubles := operationTroubles(o)
+		if len(troubles) == 0 {
+			continue
+		}
+		if !headed {
+			c.printf("\n%s\n", c.paint.bold("Operations"))
+			headed = true
+		}
+		c.printf("  %s %s: %s in %s, %s\n", inSuite(o.Suite, o.Plugin), o.Operation,
+			plural(int(o.Calls), "call"), plural(int(o.Attempts), "attempt"), strings.Join(troubles, ", "))
+	}
+}
+
+func operationTroubles(o result.Operation) []string {
+	var troubles []string
+	if o.Retries > 0 {
+		troubles = append(troubles, "retried "+plural(int(o.Retries), "time"))
+	}
+	if o.Trips > 0 {
+		troubles = append(troubles, "breaker opened "+plural(int(o.Trips), "time"))
+	}
+	if o.Restarts > 0 {
+		troubles = append(troubles, "plugin started again "+plural(int(o.Restarts), "time"))
+	}
+	if o.WaitMS > 0 {
+		troubles = append(troubles, "waited "+duration(o.WaitMS))
+	}
+	return troubles
 }
 
 func (c *Console) faults(run result.Run) {

@@ -67,10 +67,14 @@ var (
 			{Suite: "inventory", Plugin: "audit", Delivered: 3},
 			{Suite: "inventory", Plugin: "webhook", Delivered: 1, Queued: 1, Failed: 2, LastError: "nobody listens"},
 		},
-		Operations: []result.Operation{},
-		Faults:     []result.Fault{{Suite: "inventory", Place: "sandbox.submit", Kind: "status", Seen: 40, Hits: 2}},
-		Warnings:   []result.Error{{Summary: "A classifier rule matched nothing", Detail: "mend it"}},
-		Errors:     []result.Error{{Summary: "The suite's timeout is over", Detail: "raise it"}},
+		Operations: []result.Operation{
+			{Suite: "inventory", Plugin: "auth", Operation: "token", Calls: 1, Attempts: 1},
+			{Suite: "inventory", Plugin: "cxone", Operation: "poll", Calls: 12, Attempts: 9, Trips: 2, Restarts: 1},
+			{Suite: "inventory", Plugin: "cxone", Operation: "submit", Calls: 4, Attempts: 5, Retries: 1, WaitMS: 1234},
+		},
+		Faults:   []result.Fault{{Suite: "inventory", Place: "sandbox.submit", Kind: "status", Seen: 40, Hits: 2}},
+		Warnings: []result.Error{{Summary: "A classifier rule matched nothing", Detail: "mend it"}},
+		Errors:   []result.Error{{Summary: "The suite's timeout is over", Detail: "raise it"}},
 	}
 )
 

@@ -235,5 +235,6 @@ type Operation struct {
 	Attempts  int64  `json:"attempts"`
 	Retries   int64  `json:"retries"`
 	Trips     int64  `json:"breaker_trips"`
-	WaitMS    int64  `json:"wait_ms"` // spent in backoff and rate limits, summed over calls
+	Restarts  int64  `json:"restarts"` // of the plugin, because this operation found it dead
+	WaitMS    int64  `json:"wait_ms"`  // spent in backoff and rate limits, summed over calls
 }

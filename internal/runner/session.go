@@ -116,7 +116,12 @@ func (s *session) once(ctx context.Context) (ended *sdk.Execution, wait time.Dur
 		return answer.Execution, 0, nil
 	}
 	var open *invoke.OpenError
+	var paused *invoke.PausedError
 	var typed *sdk.Error
+	if errors.As(err, &paused) && s.last != "" {
+		s.polls-- // it was not asked
+		return nil, paused.Wait, nil
+	}
 	if ctx.Err() != nil || errors.As(err, &open) || !errors.As(err, &typed) {
 		return nil, 0, err
 	}
