@@ -33,39 +33,65 @@ func debugged(t *testing.T, r trial) (*running, *foreignTenant, *gate, string) {
 	return run, f, g, dir
 }
 
-// A target, an auth or an audit plugin that is killed in mid-run makes the run
-// undecided, says which it was and how it ended, and starts no second session.
-func TestKillPlugin(t *testing.T) {
+// A target that is killed in mid-run costs the vectors that were with it their
+// verdict, says how it ended, and starts no second session. Those that come
+// after have another process.
+func TestKillTarget(t *testing.T) {
 	t.Parallel()
-	for _, plugin := range []string{"cxone", "audit"} {
-		t.Run(plugin, func(t *testing.T) {
-			t.Parallel()
-			run, f, g, dir := debugged(t, trial{vectors: 4, args: []string{"--parallel", "2"}})
-			pid := run.pluginPID(plugin)
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, "the plugin ends", func() bool { return !isAlive(pid) })
-			g.open()
-			out := run.end()
-			if out.code != 3 {
-				t.Errorf("exit status %d, want 3\n%s%s", out.code, out.stdout, out.stderr)
-			}
-			for _, want := range []string{fmt.Sprintf("plugin %q", plugin), "killed"} {
-				if !strings.Contains(out.stdout, want) {
-					t.Errorf("the output does not say %q:\n%s", want, out.stdout)
-				}
-			}
-			for sku, n := range f.started() {
-				if n > 1 {
-					t.Errorf("%d sessions for %s", n, sku)
-				}
-			}
-			d := readDocument(t, dir)
-			if d.Status != "error" || d.Summary.Failed != 0 {
-				t.Errorf("status %s, %+v: what cannot be told is no failure", d.Status, d.Summary)
-			}
-		})
+	run, f, g, dir := debugged(t, trial{vectors: 6, args: []string{"--parallel", "1"}})
+	pid := run.pluginPID("cxone")
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the plugin ends", func() bool { return !isAlive(pid) })
+	g.open()
+	out := run.end()
+	if out.code != 3 {
+		t.Errorf("exit status %d, want 3\n%s%s", out.code, out.stdout, out.stderr)
+	}
+	for _, want := range []string{"A plugin crashed", `plugin "cxone" crashed (signal: killed)`, "plugin started again 1 time"} {
+		if !strings.Contains(out.stdout, want) {
+			t.Errorf("the output does not say %q:\n%s", want, out.stdout)
+		}
+	}
+	if !strings.Contains(out.stderr, `msg="plugin started again" plugin=cxone`) {
+		t.Errorf("the log does not tell of the restart:\n%s", out.stderr)
+	}
+	for sku, n := range f.started() {
+		if n > 1 {
+			t.Errorf("%d sessions for %s", n, sku)
+		}
+	}
+	d := readDocument(t, dir)
+	if d.Status != "error" || d.Summary.Errored != 1 || d.Summary.Passed != 5 {
+		t.Errorf("status %s, %+v", d.Status, d.Summary)
+	}
+	if d.operation("cxone", "submit").Restarts != 1 {
+		t.Errorf("operations %+v, want a restart for the next submit", d.Operations)
+	}
+}
+
+// An audit plugin that is killed between two records is started again, goes on
+// with its log, and nothing counts that it does not hold.
+func TestKillAudit(t *testing.T) {
+	t.Parallel()
+	run, _, g, dir := debugged(t, trial{vectors: 4, args: []string{"--parallel", "2"}})
+	pid := run.pluginPID("audit")
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the plugin ends", func() bool { return !isAlive(pid) })
+	g.open()
+	out := run.end()
+	d := readDocument(t, dir)
+	if out.code != 0 || d.Summary.Passed != 4 || d.operation("audit", "deliver").Restarts != 1 {
+		t.Errorf("exit status %d, %+v\n%s%s", out.code, d.Operations, out.stdout, out.stderr)
+	}
+	if audit := fmt.Sprint(everything(t, dir)); strings.Count(audit, `"event":"session"`) != 4 {
+		t.Errorf("the log does not hold each session once: %s", audit)
+	}
+	if verified := verifyAudit(t, dir); verified.code != 0 {
+		t.Errorf("audit verify: exit status %d\n%s%s", verified.code, verified.stdout, verified.stderr)
 	}
 }
 
@@ -106,7 +132,13 @@ func TestKillWebhook(t *testing.T) {
 	}
 }
 
-// A host that is killed leaves no process behind.
+func verifyAudit(t *testing.T, dir string) outcome {
+	t.Helper()
+	f := newForeignTenant(t, quirks{})
+	return run(t, dir, f.env(), "audit", "verify", ".")
+}
+
+// A host that is killed leaves no plugin behind, and no socket or folder of one.
 func TestKillHost(t *testing.T) {
 	t.Parallel()
 	receiver := newDashboard(t, nil)
@@ -119,6 +151,11 @@ func TestKillHost(t *testing.T) {
 	<-run.done
 	for _, pid := range pids {
 		eventually(t, "the plugins end with their host", func() bool { return !isAlive(pid) })
+	}
+	for _, left := range files(t, run.temp) {
+		if !strings.HasPrefix(left, ".result.json") { // the report that was being written
+			t.Errorf("left behind: %s", left)
+		}
 	}
 }
 

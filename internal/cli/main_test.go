@@ -296,7 +296,25 @@ type document struct {
 		Delivered, Queued, Failed int
 		LastError                 string `json:"last_error"`
 	}
+	Operations  []operationCount
 	Interrupted bool
+}
+
+type operationCount struct {
+	Plugin, Operation                  string
+	Calls, Attempts, Retries, Restarts int
+	Trips                              int   `json:"breaker_trips"`
+	WaitMS                             int64 `json:"wait_ms"`
+}
+
+// operation is what is told of a plugin's operation.
+func (d document) operation(plugin, operation string) operationCount {
+	for _, o := range d.Operations {
+		if o.Plugin == plugin && o.Operation == operation {
+			return o
+		}
+	}
+	return operationCount{}
 }
 
 type problem struct{ Summary, Detail string }
