@@ -216,7 +216,7 @@ func (w *watched) await(tb testing.TB, text string) string {
 }
 
 // isAlive reports whether a process runs; a dead one that nobody has waited
-// for yet does not.
+// for yet does not, but for one with threads left: it still has its sockets.
 func isAlive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
@@ -226,7 +226,8 @@ func isAlive(pid int) bool {
 		return false
 	}
 	_, after, _ := bytes.Cut(stat, []byte(") "))
-	return !bytes.HasPrefix(after, []byte("Z"))
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return !bytes.HasPrefix(after, []byte("Z")) || len(threads) > 1
 }
 
 // eventually waits until a condition holds that another process brings about.

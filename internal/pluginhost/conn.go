@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"path"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -43,7 +42,7 @@ func (c *conn) Invoke(ctx context.Context, method string, request, response any,
 			return c.configure(ctx, g, settings, response.(*pluginv1.ConfigureResponse))
 		}
 		err = g.invoke(ctx, method, request, response, options...)
-		if err == nil || !isUnsent(err) || !g.awaitLoss() {
+		if crash := new(CrashError); err == nil || !errors.As(err, &crash) || crash.Sent {
 			return err
 		}
 	}
@@ -61,9 +60,9 @@ func (c *conn) configure(ctx context.Context, g *generation, settings *pluginv1.
 
 // invoke makes one call of this process.
 func (g *generation) invoke(ctx context.Context, method string, request, response any, options ...grpc.CallOption) error {
-	logger := g.process.host.options.Logger
+	logger, writes := g.process.host.options.Logger, g.writes.Load()
 	if !logger.Enabled(ctx, slog.LevelDebug) {
-		return g.judge(ctx, g.link.Invoke(ctx, method, request, response, options...))
+		return g.judge(ctx, g.link.Invoke(ctx, method, request, response, options...), writes)
 	}
 	started := time.Now()
 	err := g.link.Invoke(ctx, method, request, response, options...)
@@ -78,23 +77,21 @@ func (g *generation) invoke(ctx context.Context, method string, request, respons
 		attrs = append(attrs, slog.String("response", logged(response)))
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "plugin call", attrs...)
-	return g.judge(ctx, err)
+	return g.judge(ctx, err, writes)
 }
 
-// judge says what became of a call. Where the process has ended the error says
-// so; where it does not answer, it is ended.
-func (g *generation) judge(ctx context.Context, err error) error {
+// judge says what became of a call that began after so many writes. Where the
+// process has ended the error says so, and whether it may have had the call;
+// where it does not answer, it is ended.
+func (g *generation) judge(ctx context.Context, err error, writes int64) error {
 	switch {
 	case err == nil:
 		return nil
-	case isUnanswered(ctx, err) && g.hangs():
-		g.hung.Store(true)
-		g.kill()
+	case isUnanswered(ctx, err) && g.hangs(context.WithoutCancel(ctx)):
+		g.giveUp()
 		return g.crash(true)
-	case isUnsent(err):
-		return err
 	case isBroken(ctx, err) && g.awaitLoss():
-		return g.crash(true)
+		return g.crash(g.writes.Load() != writes)
 	default:
 		return err
 	}
@@ -107,12 +104,6 @@ func isAnswer(err error) bool { return len(status.Convert(err).Proto().GetDetail
 // isUnanswered tells a call whose deadline passed without an answer.
 func isUnanswered(ctx context.Context, err error) bool {
 	return status.Code(err) == codes.DeadlineExceeded && !isAnswer(err) && !errors.Is(ctx.Err(), context.Canceled)
-}
-
-// isUnsent tells a call that found no connection.
-func isUnsent(err error) bool {
-	s := status.Convert(err)
-	return s.Code() == codes.Unavailable && strings.Contains(s.Message(), errNoOther.Error())
 }
 
 // isBroken tells what may be a connection that broke.

@@ -19,7 +19,8 @@ import (
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-// isAlive is false for a zombie too: whoever inherits it reaps it.
+// isAlive is false for a zombie too: whoever inherits it reaps it. One with
+// threads left still has its sockets.
 func isAlive(t *testing.T, pid int) bool {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -30,7 +31,8 @@ func isAlive(t *testing.T, pid int) bool {
 		return false // it ended while we read
 	}
 	_, state, _ := bytes.Cut(stat, []byte(") "))
-	return !bytes.HasPrefix(state, []byte("Z"))
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return !bytes.HasPrefix(state, []byte("Z")) || len(threads) > 1
 }
 
 // waitForEnd fails the test where the process is still there after a while.

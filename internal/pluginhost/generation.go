@@ -49,8 +49,9 @@ type generation struct {
 	wire    *goplugin.Client
 	address net.Addr // of the plugin's socket
 
-	lost chan struct{} // closed when the connection is gone: there is no other to this process
-	hung atomic.Bool   // killed, because it did not answer
+	writes atomic.Int64  // to the connection
+	lost   chan struct{} // closed when the connection is gone: there is no other to this process
+	hung   atomic.Bool   // killed, because it did not answer
 }
 
 func newGeneration(p *Process, number int, settings *pluginv1.ConfigureRequest) *generation {
@@ -72,6 +73,12 @@ func isClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
+}
+
+// giveUp ends a process that hangs.
+func (g *generation) giveUp() {
+	g.hung.Store(true)
+	g.kill()
 }
 
 // begin starts the first process of a plugin.
@@ -235,10 +242,9 @@ func await(c <-chan struct{}, longest time.Duration) bool {
 
 // configure gives a restarted plugin the settings that the first one took.
 func (g *generation) configure() error {
-	ctx, cancel := context.WithTimeout(g.link.process, configureTimeout)
-	defer cancel()
+	defer time.AfterFunc(configureTimeout, g.giveUp).Stop()
 	response := &pluginv1.ConfigureResponse{}
-	if err := g.invoke(ctx, pluginv1.Plugin_Configure_FullMethodName, g.settings, response); err != nil {
+	if err := g.invoke(g.link.process, pluginv1.Plugin_Configure_FullMethodName, g.settings, response); err != nil {
 		return err
 	}
 	for _, problem := range response.GetProblems() {
@@ -298,24 +304,38 @@ func (g *generation) dial() (err error) {
 		return err
 	}
 	connected := dispensed.(link)
-	ctx, cancel := context.WithTimeout(connected.process, startTimeout)
-	defer cancel()
-	if _, err := connected.health(ctx, goplugin.GRPCServiceName); err != nil {
+	defer time.AfterFunc(startTimeout, g.kill).Stop()
+	if _, err := connected.health(connected.process, goplugin.GRPCServiceName); err != nil {
 		return fmt.Errorf("it does not answer on its socket: %w", err)
 	}
 	g.link = connected
 	return nil
 }
 
-// errNoOther is what a call finds once the connection is gone.
-var errNoOther = errors.New("the only connection to the process is gone")
+var errLost = errors.New("the only connection to the process is gone")
 
 // connect is gRPC's dialer.
 func (g *generation) connect(ctx context.Context, _ string) (net.Conn, error) {
 	if g.isReady() {
-		return nil, errNoOther
+		return nil, errLost
 	}
-	return new(net.Dialer).DialContext(ctx, g.address.Network(), g.address.String())
+	connection, err := new(net.Dialer).DialContext(ctx, g.address.Network(), g.address.String())
+	return countedConn{connection, &g.writes}, err
+}
+
+// countedConn counts what went out: a call of a broken connection, since whose
+// beginning nothing did, never reached the plugin.
+type countedConn struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c countedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if n > 0 {
+		c.writes.Add(1)
+	}
+	return n, err
 }
 
 // dialed gives the bare connection.

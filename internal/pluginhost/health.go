@@ -42,8 +42,8 @@ func (l link) health(ctx context.Context, service string) (grpc_health_v1.Health
 // hangs reports whether a plugin that did not answer a call by its deadline is
 // stuck: it answers nothing at all, or says until the grace is over that an
 // operation is past its deadline. One that only was late is not.
-func (g *generation) hangs() bool {
-	ctx, cancel := context.WithTimeout(g.link.process, grace)
+func (g *generation) hangs(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	ticker := time.NewTicker(graceStep)
 	defer ticker.Stop()
