@@ -182,7 +182,7 @@ func TestCallsAreLoggedRedacted(t *testing.T) {
 	handler := slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
 	host := newLoggedHost(t, slog.New(handler))
 	client := launch(t, host)
-	_, _ = client.Call(t.Context(), "echo", json.RawMessage(`{"suite":"s","input":{"sku":"canary","+4912345":4912345},"message":"canary","n":1}`))
+	_, _ = client.Call(t.Context(), "echo", json.RawMessage(`{"suite":"s","status":"canary 4912345","trace":[{"step_name":"canary"}],"input":{"sku":"canary","+4912345":4912345},"message":"canary","n":1}`))
 	_, _ = client.Call(t.Context(), "echo", json.RawMessage(`"canary"`))
 	_, _ = client.Call(t.Context(), "limited", nil)
 	if err := host.Close(t.Context()); err != nil {
@@ -191,7 +191,7 @@ func TestCallsAreLoggedRedacted(t *testing.T) {
 	if !strings.Contains(log.String(), `"plugin":"helper","operation":"Call","duration":`) || !strings.Contains(log.String(), `"code":"ResourceExhausted"`) {
 		t.Errorf("got %s", log.String())
 	}
-	want := `"{\"document\":{\"input\":{\"(text of 8)\":\"(number)\",\"sku\":\"(text of 6)\"},\"message\":\"(text of 6)\",\"n\":1,\"suite\":\"s\"}`
+	want := `"{\"document\":{\"input\":{\"(text of 8)\":\"(number)\",\"sku\":\"(text of 6)\"},\"message\":\"(text of 6)\",\"n\":1,\"status\":\"(text of 14)\",\"suite\":\"s\",\"trace\":[{\"step_name\":\"(text of 6)\"}]}`
 	if strings.Count(log.String(), `"response":`+want) != 1 || !strings.Contains(log.String(), `"request":`+want+`,\"name\":\"echo\"}"`) {
 		t.Errorf("the documents are not logged: %s", log.String())
 	}

@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -17,14 +18,20 @@ const maxLogged = 600
 // shownTexts are the fields whose texts are logged: names and words of the
 // protocol. Any other text is told by its length alone, since it may be a
 // secret, or about a person.
-var shownTexts = set("name", "attribute", "summary", "status", "code", "error_code", "kind", "type", "time", "timestamp",
+var shownTexts = set("name", "attribute", "summary", "kind", "type", "time", "timestamp",
 	"id", "run_id", "suite", "vector", "action_id", "action_name", "session_id", "submission_id", "input_hash",
 	"step_id", "step_name", "failing_step_id", "failing_step_name", "verdict", "verdicts", "types", "window",
 	"classification", "category", "source", "command", "plugin", "setting", "workspace", "local_hosts")
 
+// shownWords are the fields whose texts are logged where they are a single word
+// without digits: platforms make them.
+var shownWords = set("status", "error_code")
+
+var word = regexp.MustCompile(`^[A-Za-z_]{1,24}$`)
+
 // hiddenTrees are the fields of which nothing is logged but its shape: what
 // specs and platforms put into them is theirs.
-var hiddenTrees = set("input", "output", "details", "value", "schema", "actor")
+var hiddenTrees = set("input", "output", "details", "value", "schema", "actor", "error", "trace", "failing_step", "correlation")
 
 func set(names ...string) map[string]bool {
 	members := make(map[string]bool, len(names))
@@ -106,7 +113,7 @@ func shape(value any, name string, hidden bool) any {
 	case nil:
 		return nil
 	case string:
-		if shownTexts[name] && !hidden {
+		if !hidden && (shownTexts[name] || shownWords[name] && word.MatchString(v)) {
 			return v
 		}
 		return textOf(v)
