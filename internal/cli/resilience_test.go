@@ -95,19 +95,33 @@ func TestQuotaSlowsTheRunDown(t *testing.T) {
 	}.try(t)
 }
 
-// A timeout block bounds an attempt from without, and the plugin that heeds it
-// is not taken for one that hangs.
+// A timeout block bounds an attempt from without: its end reaches the request
+// to the tenant, and a plugin that heeds it is not taken for one that hangs.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
+	ended := make(chan struct{})
+	submit := func(n int, _ http.ResponseWriter, r *http.Request) bool {
+		if n == 1 {
+			<-r.Context().Done()
+			close(ended)
+			return true
+		}
+		select {
+		case <-ended:
+		case <-r.Context().Done():
+		}
+		return false
+	}
 	trial{
-		quirks: quirks{instead: map[string]answerer{opSubmit: hanging()}},
-		cxone:  "timeout {\n attempt = \"300ms\"\n}",
-		code:   3, status: "error", says: []string{"The platform did not answer in time"},
-		requests: map[string]int{opSubmit: 1},
+		quirks:  quirks{instead: map[string]answerer{opSubmit: submit}},
+		cxone:   "timeout {\n attempt = \"700ms\"\n}",
+		vectors: 2, args: []string{"--parallel", "1"},
+		code: 3, says: []string{"The platform did not answer in time"}, sessions: 1,
+		requests: map[string]int{opSubmit: 2},
 		also: func(t *testing.T, _ *foreignTenant, d document) {
 			t.Helper()
-			if d.operation("cxone", "submit").Restarts != 0 {
-				t.Errorf("operations %+v", d.Operations)
+			if d.Summary.Passed != 1 || d.operation("cxone", "submit").Restarts != 0 {
+				t.Errorf("%+v, operations %+v", d.Summary, d.Operations)
 			}
 		},
 	}.try(t)

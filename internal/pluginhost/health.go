@@ -52,10 +52,6 @@ func (g *generation) hangs(ctx context.Context) bool {
 		if err != nil || answer != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
 			return err != nil
 		}
-		select {
-		case <-ctx.Done():
-			return true
-		case <-ticker.C:
-		}
+		<-ticker.C
 	}
 }

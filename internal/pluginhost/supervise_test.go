@@ -99,6 +99,21 @@ func TestThreeRestartsAndNoMore(t *testing.T) {
 	wantRestarts(t, process, map[string]int64{"call": 3})
 }
 
+// A call that found no connection did not reach the plugin, and says so: it is
+// safe to make again.
+func TestCallThatNeverLeft(t *testing.T) {
+	t.Parallel()
+	process, client := supervised(t, sdk.Config{})
+	var crash *pluginhost.CrashError
+	if err := process.CallAfterCut(t.Context()); !errors.As(err, &crash) || crash.Sent {
+		t.Errorf("got %#v", err)
+	}
+	if crash := crashOf(t, client, "exit"); !crash.Sent {
+		t.Errorf("a call that reached the next process: %+v", crash)
+	}
+	wantRestarts(t, process, map[string]int64{"call": 1})
+}
+
 // Those whose call was in flight get an error, those who come after it share
 // one restart.
 func TestManyCallersShareARestart(t *testing.T) {
