@@ -173,7 +173,7 @@ func (c *Console) operations(run result.Run) {
 			c.printf("\n%s\n", c.paint.bold("Operations"))
 			headed = true
 		}
-		c.printf("  %s %s: %s in %s, %s\n", inSuite(o.Suite, o.Plugin), o.Operation,
+		c.printf("  %s %s: %s in %s, %s\n", plain(inSuite(o.Suite, o.Plugin)), plain(o.Operation),
 			plural(int(o.Calls), "call"), plural(int(o.Attempts), "attempt"), strings.Join(troubles, ", "))
 	}
 }
@@ -190,7 +190,7 @@ func operationTroubles(o result.Operation) []string {
 		troubles = append(troubles, "plugin started again "+plural(int(o.Restarts), "time"))
 	}
 	if o.WaitMS > 0 {
-		troubles = append(troubles, "waited "+duration(o.WaitMS))
+		troubles = append(troubles, "waited "+look.Duration(o.WaitMS))
 	}
 	return troubles
 }

@@ -57,7 +57,7 @@ const (
 
 func newHTML(to io.Writer) (*htmlReport, error) {
 	clip := func(text string) string { return look.Clip(text, maxWord) }
-	page, err := look.Templates().Funcs(template.FuncMap{"clip": clip}).Parse(pageTemplate)
+	page, err := look.Templates().Funcs(template.FuncMap{"clip": clip, "took": look.Duration}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
