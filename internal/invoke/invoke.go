@@ -218,9 +218,13 @@ func (s *Stack) once(ctx context.Context, o *operation, limits limits, attempt f
 		o.remember(outcome)
 		done(outcome)
 	}()
-	if outcome = s.pace.wait(limits.waits, func(d time.Duration) error { return o.sleep(ctx, d) }); outcome != nil {
-		return outcome
+	if s.pace.holds() {
+		if err := s.pace.wait(limits.waits, func(d time.Duration) error { return o.sleep(ctx, d) }); err != nil {
+			outcome = err
+			return err
+		}
 	}
+	s.pace.sent.Add(1)
 	o.attempts.Add(1)
 	began := time.Now()
 	attemptCtx, cancel := context.WithDeadline(ctx, earlier(began.Add(s.policy.Timeout), limits.tries))

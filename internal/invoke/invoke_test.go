@@ -192,13 +192,17 @@ func TestWhatThePeerSaysOnPurposeDoesNotTrip(t *testing.T) {
 
 func TestPanickingProbeDoesNotWedgeTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stack := New("p", Policy{Failures: 1, OpenFor: time.Second}, 1)
+		stack := New("p", Policy{Failures: 1, OpenFor: time.Second, PerSecond: 1000}, 1)
 		_ = stack.Do(t.Context(), Call, func(context.Context) error { return typed(sdk.Internal, true, 0) })
 		time.Sleep(2 * time.Second)
 		func() {
 			defer func() { _ = recover() }()
 			_ = stack.Do(t.Context(), Call, func(context.Context) error { panic("probe") })
 		}()
+		var open *OpenError
+		if err := stack.Do(t.Context(), Call, func(context.Context) error { return nil }); !errors.As(err, &open) {
+			t.Errorf("a probe that panicked closed the breaker: %v", err)
+		}
 		time.Sleep(2 * time.Second)
 		if err := stack.Do(t.Context(), Call, func(context.Context) error { return nil }); err != nil {
 			t.Errorf("no probe after one that panicked: %v", err)

@@ -60,7 +60,7 @@ var errNoTime = errors.New("the rate limit leaves no room before the deadline")
 // wait waits for an attempt's turn. It is an error where that comes later than
 // end. sleep is how to wait.
 func (p *pace) wait(end time.Time, sleep func(time.Duration) error) error {
-	for p.slow.Load() || p.ceiling != rate.Inf {
+	for p.holds() {
 		changes := p.changes.Load() // a 429 makes the turns void that were given before
 		wait, err := p.reserve(end)
 		if err != nil {
@@ -75,9 +75,11 @@ func (p *pace) wait(end time.Time, sleep func(time.Duration) error) error {
 			break
 		}
 	}
-	p.sent.Add(1)
 	return nil
 }
+
+// holds reports whether there are turns to wait for at all.
+func (p *pace) holds() bool { return p.slow.Load() || p.ceiling != rate.Inf }
 
 func (p *pace) reserve(end time.Time) (time.Duration, error) {
 	p.mu.Lock()
