@@ -22,8 +22,8 @@ type budget struct {
 }
 
 func newBudget() *budget {
-	b := &budget{extra: rate.NewLimiter(retriesPerSecond, 1)}
-	b.extra.Allow() // nothing is saved up at the start
+	b := &budget{extra: rate.NewLimiter(retriesPerSecond, retriesPerSecond)}
+	b.extra.AllowN(time.Now(), retriesPerSecond) // nothing is saved up at the start
 	return b
 }
 
