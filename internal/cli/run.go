@@ -34,6 +34,7 @@ type runOptions struct {
 	parallel int
 	timeout  time.Duration
 	failFast bool
+	failed   bool // only what failed last
 	seed     uint64
 	reports  []string
 	failures string // folder to save failures in
@@ -63,7 +64,10 @@ cancels at once.`,
   assay run ./specs/... --report html=report.html --report "markdown=$GITHUB_STEP_SUMMARY" --report github=-
 
   # One vector, again and again the same
-  assay run ./specs/inventory --run '^throttled' --seed 42`,
+  assay run ./specs/inventory --run '^throttled' --seed 42
+
+  # What did not pass the last time, after mending it
+  assay run ./specs/... --failed`,
 		RunE: func(command *cobra.Command, args []string) error {
 			o.paths = args
 			if !command.Flags().Changed("seed") {
@@ -76,6 +80,7 @@ cancels at once.`,
 	flags := command.Flags()
 	flags.StringArrayVar(&o.tags, "tag", nil, "try only vectors with this `TAG`; may be repeated, any of them serves")
 	flags.StringVar(&o.only, "run", "", "try only vectors whose name matches this `REGEX`")
+	flags.BoolVar(&o.failed, "failed", false, "try only vectors that did not pass the last time they were tried, by the suite's history")
 	flags.IntVar(&o.parallel, "parallel", 0, "vectors in flight, instead of what the suite says")
 	flags.DurationVar(&o.timeout, "timeout", 0, "time for each suite, instead of what the suite says")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop at the first vector that does not pass")
@@ -149,6 +154,11 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	}
 	if err := e.load(ctx, options); err != nil {
 		return err
+	}
+	if e.failed {
+		if filter.Only, err = failedLast(ctx, e.loaded); err != nil {
+			return err
+		}
 	}
 	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
 		return err
@@ -288,9 +298,9 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 	}
 	for _, s := range e.suites {
 		e.override(s.plan)
-		came := s.run(ctx, stop, surroundings{
+		came := e.runRecorded(ctx, stop, s, surroundings{
 			runID: run.RunID, seed: e.seed, actor: e.process.actor(), redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
-			partial: len(e.tags) > 0 || e.only != "",
+			partial: e.filters() != "",
 		})
 		merge(&run, s.plan.Suite, came)
 		s.close(ctx)
