@@ -23,6 +23,7 @@ import (
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/report"
 	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/internal/telemetry"
 )
 
 // runOptions are the flags of `assay run`.
@@ -38,6 +39,7 @@ type runOptions struct {
 	seed     uint64
 	reports  []string
 	failures string // folder to save failures in
+	otel     bool
 }
 
 func newRun(p *process) *cobra.Command {
@@ -87,6 +89,7 @@ cancels at once.`,
 	flags.Uint64Var(&o.seed, "seed", 0, "repeat the run that had this seed: its jitter and its faults")
 	flags.StringArrayVar(&o.reports, "report", nil, "write a report, as `FORMAT=PATH`; - is stdout; formats: "+strings.Join(report.FormatNames(), ", "))
 	flags.StringVar(&o.failures, "save-failures", "", "keep each failure, redacted, as a fixture in this `DIR`")
+	flags.BoolVar(&o.otel, "otel", false, "trace the run with OpenTelemetry; the OTEL_EXPORTER_OTLP_… variables of the environment say where to")
 	return command
 }
 
@@ -99,6 +102,7 @@ type execution struct {
 	loaded   []*suite // all, to be closed
 	suites   []*suite // those with something to run
 	found    findings
+	tracing  *telemetry.Tracing // nil without --otel
 }
 
 func (o *runOptions) execute(ctx context.Context, p *process) error {
@@ -111,6 +115,9 @@ func (o *runOptions) execute(ctx context.Context, p *process) error {
 	defer func() { _ = e.host.Close(context.WithoutCancel(ctx)) }()
 	options, err := e.options()
 	if err != nil {
+		return err
+	}
+	if e.tracing, err = e.startTracing(ctx); err != nil {
 		return err
 	}
 	options.Handlers = action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger), Seed: o.seed}
@@ -296,16 +303,20 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 		Version: result.Version, RunID: uuid.NewString(), StartedAt: time.Now().UTC(), Seed: e.seed,
 		Thresholds: []result.Threshold{}, Sinks: []result.Sink{}, Operations: []result.Operation{},
 	}
+	actor := e.process.actor()
+	traced, span := e.tracing.Run(ctx, run.RunID, run.Seed, actor.Commit)
 	for _, s := range e.suites {
 		e.override(s.plan)
-		came := e.runRecorded(ctx, stop, s, surroundings{
-			runID: run.RunID, seed: e.seed, actor: e.process.actor(), redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
+		came := e.runRecorded(traced, stop, s, surroundings{
+			runID: run.RunID, seed: e.seed, actor: actor, redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
 			partial: e.filters() != "",
 		})
 		merge(&run, s.plan.Suite, came)
 		s.close(ctx)
 	}
 	run.DurationMS = time.Since(run.StartedAt).Milliseconds()
+	telemetry.EndRun(span, run.Status)
+	run.Warnings = append(run.Warnings, e.endTracing(ctx)...)
 	run.Interrupted = interrupts.stop() > 0
 	if err := reports.Close(run); err != nil {
 		return &exitError{exitUndecided, err}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/internal/telemetry"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -122,11 +123,18 @@ func hash(s string) uint64 {
 // last attempt's error, an *OpenError where the breaker is open, or ctx's
 // cause where the caller cancelled.
 func (s *Stack) Do(ctx context.Context, op Operation, attempt func(context.Context) error) error {
+	ctx, span := telemetry.Operation(ctx, s.plugin, op.Name)
+	err := s.do(ctx, op, attempt)
+	endSpan(span, err)
+	return err
+}
+
+func (s *Stack) do(ctx context.Context, op Operation, attempt func(context.Context) error) error {
 	o := s.operation(op.Name)
 	o.calls.Add(1)
 	s.budget.earn()
 	for try := 1; ; try++ {
-		err := s.once(ctx, o, attempt)
+		err := s.once(ctx, o, try, attempt)
 		if err == nil || ctx.Err() != nil || try == s.policy.Attempts || !s.mayReplay(op, err) {
 			return err
 		}
@@ -162,7 +170,7 @@ func (s *Stack) mayReplay(op Operation, err error) bool {
 }
 
 // once makes one attempt behind the breaker and the limiter.
-func (s *Stack) once(ctx context.Context, o *operation, attempt func(context.Context) error) error {
+func (s *Stack) once(ctx context.Context, o *operation, try int, attempt func(context.Context) error) error {
 	done, err := o.breaker.Allow()
 	if err != nil {
 		return &OpenError{Plugin: s.plugin, Operation: o.name, Cause: o.lastFailure()}
@@ -177,7 +185,9 @@ func (s *Stack) once(ctx context.Context, o *operation, attempt func(context.Con
 	o.attempts.Add(1)
 	attemptCtx, cancel := context.WithTimeout(ctx, s.policy.Timeout)
 	defer cancel()
+	attemptCtx, span := telemetry.Attempt(attemptCtx, try)
 	outcome = attempt(attemptCtx)
+	endSpan(span, outcome)
 	if outcome != nil && ctx.Err() != nil {
 		outcome = context.Cause(ctx)
 	}

@@ -6,9 +6,14 @@ import (
 	"path"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/assay-cx/assay/plugins/sdk"
 )
 
 // exitWait is how long a broken connection may precede the end of the process
@@ -30,12 +35,23 @@ func (c *conn) Invoke(ctx context.Context, method string, request, response any,
 	default:
 	}
 	started := time.Now()
-	err := c.ClientConnInterface.Invoke(ctx, method, request, response, options...)
+	err := c.ClientConnInterface.Invoke(withTraceparent(ctx), method, request, response, options...)
 	c.log(ctx, path.Base(method), time.Since(started), status.Code(err))
 	if isBroken(ctx, err) && c.waitForExit(ctx) {
 		return c.process.ended(true)
 	}
 	return err
+}
+
+// withTraceparent has a plugin learn of the trace that a call belongs to, if
+// any, so that its peer can, too.
+func withTraceparent(ctx context.Context) context.Context {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx
+	}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return metadata.AppendToOutgoingContext(ctx, sdk.TraceparentKey, carrier.Get(sdk.TraceparentKey))
 }
 
 func (c *conn) log(ctx context.Context, operation string, took time.Duration, code codes.Code) {
