@@ -47,6 +47,9 @@ func (t *Tracing) Run(ctx context.Context, id string, seed uint64, commit string
 
 // EndRun ends the span of a run.
 func EndRun(span trace.Span, status result.Status) {
+	if !span.IsRecording() {
+		return
+	}
 	span.SetAttributes(verdictKey.String(status.String()))
 	end(span, status)
 }
@@ -124,6 +127,9 @@ func Attempt(ctx context.Context, number int) (context.Context, trace.Span) {
 // EndCall ends the span of an operation or an attempt. kind is that of its
 // error, empty for none; status is the HTTP status that it saw, 0 for none.
 func EndCall(span trace.Span, kind string, status int) {
+	if !span.IsRecording() {
+		return
+	}
 	if kind != "" {
 		span.SetAttributes(semconv.ErrorTypeKey.String(kind))
 		span.SetStatus(codes.Error, kind)

@@ -118,13 +118,13 @@ var retry = struct {
 	MaxElapsedTime  time.Duration
 }{true, 200 * time.Millisecond, time.Second, 3 * time.Second}
 
-// Close sends the spans that are left, and waits no more than 5 s for the
-// receiver. Its error says how many were lost, and why.
+// Close sends the spans that are left, and waits for the receiver no more than
+// 5 s, or until ctx ends. Its error says how many were lost, and why.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	err := t.provider.Shutdown(ctx)
 	ended, exported := t.ended.n.Load(), t.exporter.exported.Load()
