@@ -51,7 +51,7 @@ func (h *History) Flaky(ctx context.Context, runs int) ([]Flaky, error) {
 		return nil, err
 	}
 	var all []Flaky
-	err = h.timelines(ctx, from, func(newestFirst []Outcome) {
+	err = h.timelines(ctx, selection{from: from}, func(newestFirst []Outcome) {
 		if f, ok := flaky(newestFirst); ok {
 			all = append(all, f)
 		}
@@ -105,11 +105,10 @@ func (h *History) New(ctx context.Context, since string) ([]Broken, error) {
 
 // brokenAfter are the broken vectors that were not as of a run; 0 for all.
 func (h *History) brokenAfter(ctx context.Context, seq int64) (all []Broken, err error) {
-	err = h.timelines(ctx, 0, func(newestFirst []Outcome) {
-		if !newestFirst[0].bad() || badAsOf(newestFirst, seq) {
-			return
+	err = h.timelines(ctx, selection{broken: true}, func(newestFirst []Outcome) {
+		if !badAsOf(newestFirst, seq) {
+			all = append(all, broken(newestFirst))
 		}
-		all = append(all, broken(newestFirst))
 	})
 	slices.SortStableFunc(all, func(a, b Broken) int { return a.Since.Compare(b.Since) })
 	return all, err
@@ -137,11 +136,7 @@ func broken(newestFirst []Outcome) Broken {
 // were tried.
 func (h *History) Failing(ctx context.Context) (map[string]bool, error) {
 	failing := map[string]bool{}
-	err := h.timelines(ctx, 0, func(newestFirst []Outcome) {
-		if newestFirst[0].bad() {
-			failing[newestFirst[0].Name] = true
-		}
-	})
+	err := h.timelines(ctx, selection{broken: true}, func(newestFirst []Outcome) { failing[newestFirst[0].Name] = true })
 	return failing, err
 }
 
@@ -170,10 +165,15 @@ func (h *History) nth(ctx context.Context, n int) (seq int64, err error) {
 	return seq, err
 }
 
-// timelines tells visit of the outcomes, from a run on, of each vector that
-// did not pass in any of these. They cost by how many such vectors there are:
-// of those that always pass, nothing is read.
-func (h *History) timelines(ctx context.Context, from int64, visit func(newestFirst []Outcome)) error {
+// selection selects outcomes of vectors that did not pass in some run.
+type selection struct {
+	from   int64 // the first run to look at
+	broken bool  // only vectors that did not pass last
+}
+
+// timelines tells visit of the outcomes of each of the vectors selected. They
+// cost by how many these are: of those that always pass, nothing is read.
+func (h *History) timelines(ctx context.Context, s selection, visit func(newestFirst []Outcome)) error {
 	var line []Outcome
 	tell := func() {
 		if len(line) > 0 {
@@ -181,10 +181,14 @@ func (h *History) timelines(ctx context.Context, from int64, visit func(newestFi
 		}
 		line = line[:0]
 	}
+	// What came after a vector's last failure is a pass.
 	err := h.query(ctx, "SELECT "+outcomeColumns+` FROM
-		(SELECT DISTINCT name FROM outcome WHERE status IN ('fail', 'error') AND run >= ?1) AS bad
+		(SELECT name FROM
+			(SELECT name, max(run) AS last FROM outcome WHERE status IN ('fail', 'error') AND run >= ?1 GROUP BY name) AS f
+			WHERE NOT ?2 OR NOT EXISTS
+			(SELECT 1 FROM run AS later CROSS JOIN outcome AS p ON p.run = later.seq AND p.name = f.name WHERE later.seq > f.last)) AS bad
 		CROSS JOIN run AS r CROSS JOIN outcome AS o ON o.run = r.seq AND o.name = bad.name
-		WHERE r.seq >= ?1 ORDER BY bad.name, r.seq DESC`, []any{from}, func(rows *sql.Rows) error {
+		WHERE r.seq >= ?1 ORDER BY bad.name, r.seq DESC`, []any{s.from, s.broken}, func(rows *sql.Rows) error {
 		o, err := scanOutcome(rows)
 		if err != nil {
 			return err
