@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,11 @@ const (
 	batch = 512
 	// flushEvery is how long an outcome waits for others to share its transaction.
 	flushEvery = 500 * time.Millisecond
-	// patience is how long a run lets the database hold it up, in all.
-	patience = 5 * time.Second
+	// patience is how long a run lets the database hold it up, in all, and
+	// endPatience how long its end does: longer than the database waits for
+	// other processes, so that only a disk that hangs is given up on.
+	patience    = 5 * time.Second
+	endPatience = 30 * time.Second
 )
 
 // Retention is what a history keeps: runs that are neither among the newest
@@ -90,7 +94,7 @@ func (r *Recorder) Finished(v result.Vector) {
 func (r *Recorder) End(run Run) error {
 	r.ended <- run
 	close(r.outcomes)
-	timer := time.NewTimer(2 * patience)
+	timer := time.NewTimer(endPatience)
 	defer timer.Stop()
 	select {
 	case err := <-r.done:
@@ -206,68 +210,69 @@ func (w *writer) open(ctx context.Context) (err error) {
 // database costs more than a row.
 const rowsATime = 32
 
-var (
-	insertOne  = insertOutcomes(1)
-	insertMany = insertOutcomes(rowsATime)
-)
-
-func insertOutcomes(n int) string {
-	return `INSERT OR REPLACE INTO outcome (run, name, action, tags, status, ms, execution, session, code, class, category, confidence, failing, error)
-		VALUES ` + strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), ", n-1) + "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-}
-
 func (w *writer) insert(ctx context.Context, outcomes []outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
 	return database.Write(ctx, w.db, func(tx *sql.Tx) error {
-		for _, statement := range []struct {
-			sql  string
-			rows int
-		}{{insertMany, rowsATime}, {insertOne, 1}} {
-			if len(outcomes) < statement.rows {
-				continue
-			}
-			prepared, err := tx.PrepareContext(ctx, statement.sql)
-			if err != nil {
-				return err
-			}
-			for ; len(outcomes) >= statement.rows; outcomes = outcomes[statement.rows:] {
-				if err := w.insertRows(ctx, tx, prepared, outcomes[:statement.rows]); err != nil {
-					return errors.Join(err, prepared.Close())
-				}
-			}
-			if err := prepared.Close(); err != nil {
-				return err
-			}
+		if err := w.insertDocuments(ctx, tx, outcomes); err != nil {
+			return err
 		}
-		return nil
+		whole := len(outcomes) / rowsATime * rowsATime
+		if err := w.insertRows(ctx, tx, outcomes[:whole], rowsATime); err != nil {
+			return err
+		}
+		return w.insertRows(ctx, tx, outcomes[whole:], 1)
 	})
 }
 
-func (w *writer) insertRows(ctx context.Context, tx *sql.Tx, prepared *sql.Stmt, outcomes []outcome) error {
-	args := make([]any, 0, 14*len(outcomes))
-	for _, o := range outcomes {
-		tags := ""
-		if len(o.Tags) > 0 {
-			encoded, err := json.Marshal(o.Tags)
+// insertRows inserts outcomes, so many with each statement.
+func (w *writer) insertRows(ctx context.Context, tx *sql.Tx, outcomes []outcome, aTime int) error {
+	prepared, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO outcome
+		(run, name, action, tags, status, ms, execution, session, code, class, category, confidence, failing, error)
+		VALUES `+strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), ", aTime-1)+"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	for rows := range slices.Chunk(outcomes, aTime) {
+		args := make([]any, 0, 14*aTime)
+		for _, o := range rows {
+			tags, err := tagsText(o.Tags)
 			if err != nil {
-				return err
+				return errors.Join(err, prepared.Close())
 			}
-			tags = string(encoded)
+			args = append(args, w.seq, o.Name, o.Action, tags, o.Status.String(), o.DurationMS, o.Execution, o.SessionID,
+				o.ErrorCode, o.Classification, o.Category, o.Confidence, o.FailingCheck, o.Error)
 		}
-		args = append(args, w.seq, o.Name, o.Action, tags, o.Status.String(), o.DurationMS, o.Execution, o.SessionID,
-			o.ErrorCode, o.Classification, o.Category, o.Confidence, o.FailingCheck, o.Error)
+		if _, err := prepared.ExecContext(ctx, args...); err != nil {
+			return errors.Join(err, prepared.Close())
+		}
+	}
+	return prepared.Close()
+}
+
+func tagsText(tags []string) (string, error) {
+	if len(tags) == 0 {
+		return "", nil
+	}
+	encoded, err := json.Marshal(tags)
+	return string(encoded), err
+}
+
+func (w *writer) insertDocuments(ctx context.Context, tx *sql.Tx, outcomes []outcome) error {
+	prepared, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO document (run, name, body) VALUES (?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	for _, o := range outcomes {
 		if o.document == nil {
 			continue
 		}
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO document (run, name, body) VALUES (?, ?, ?)", w.seq, o.Name, o.document)
-		if err != nil {
-			return err
+		if _, err := prepared.ExecContext(ctx, w.seq, o.Name, o.document); err != nil {
+			return errors.Join(err, prepared.Close())
 		}
 	}
-	_, err := prepared.ExecContext(ctx, args...)
-	return err
+	return prepared.Close()
 }
 
 // end records the run's end, and lets go what the retention does not keep.
