@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -61,7 +62,12 @@ func Start(ctx context.Context, o Options) (*Tracing, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	wrong := &complaints{}
+	otel.SetLogger(logr.New(wrong))
 	inner, err := o.exporter(ctx)
+	if err == nil {
+		err = wrong.err()
+	}
 	if err != nil {
 		return nil, err
 	}
