@@ -36,7 +36,7 @@ that did not pass the redacted result. It keeps the newest 100 runs, and none
 of more than 90 days ago. Without a subcommand, list the runs.`,
 		Example: `  assay history ./specs/inventory
 
-  # Since when is what broken
+  # What is broken, and since when
   assay history broken ./specs/...`,
 	}, "RUN\tSTARTED\tSTATUS\tPASSED\tTIME\tBY\tFILTERS", o.listRuns)
 	command.Flags().IntVar(&o.limit, "limit", history.Window, "how many `RUNS` to list")
@@ -52,7 +52,7 @@ func newHistoryRun(p *process) *cobra.Command {
 		Long: `Show the vectors of a run, those that did not pass first. The beginning of its id
 serves. With --json a vector that did not pass has its part of the result document.`,
 		Example: `  assay history run 74ae9903 ./specs/inventory`,
-	}, "name the id of a run, as assay history shows it", "VECTOR\tSTATUS\tTIME\tEXECUTION\tCLASS\tWHY", o.showRun)
+	}, "name the id of a run, as assay history shows it", "VECTOR\tSTATUS\tTIME\tEXECUTION\tCATEGORY\tWHY", o.showRun)
 }
 
 func newHistoryVector(p *process) *cobra.Command {
@@ -61,7 +61,7 @@ func newHistoryVector(p *process) *cobra.Command {
 		Use:     "vector NAME [DIR | DIR/...]",
 		Short:   "Show what came of a vector in the latest runs",
 		Example: `  assay history vector 'throttled["W-1"]' ./specs/inventory`,
-	}, "name a vector, as assay plan shows it", "RUN\tSTARTED\tSTATUS\tTIME\tEXECUTION\tCLASS\tWHY", o.showVector)
+	}, "name a vector, as assay plan shows it", "RUN\tSTARTED\tSTATUS\tTIME\tEXECUTION\tCATEGORY\tWHY", o.showVector)
 	command.Flags().IntVar(&o.limit, "limit", history.Window, "how many `RUNS` to show")
 	return command
 }
@@ -93,7 +93,7 @@ func newHistorySlowest(p *process) *cobra.Command {
 	return command
 }
 
-const brokenHeadings = "VECTOR\tSTATUS\tRUNS\tSINCE\tRUN\tCLASS\tWHY"
+const brokenHeadings = "VECTOR\tSTATUS\tRUNS\tSINCE\tRUN\tCATEGORY\tWHY"
 
 func newHistoryBroken(p *process) *cobra.Command {
 	o := &historyOptions{limit: history.Window, runs: history.Window}
