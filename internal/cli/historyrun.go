@@ -18,6 +18,7 @@ import (
 
 	"github.com/assay-cx/assay/internal/history"
 	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/report"
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/internal/runner"
 )
@@ -160,4 +161,29 @@ func failingIn(ctx context.Context, dir string) (map[string]bool, error) {
 	failing, err := h.Failing(ctx)
 	_ = h.Close() // only read
 	return failing, err
+}
+
+// knownFailures are, by suite, the vectors that did not pass the last time. Of
+// a history that cannot be read nothing is known; the run's end warns of it.
+func knownFailures(ctx context.Context, suites []*suite) map[string]map[string]bool {
+	known := map[string]map[string]bool{}
+	for _, s := range suites {
+		failing, err := failingIn(ctx, s.plan.Dir)
+		if err == nil {
+			known[s.plan.Suite] = failing
+		}
+	}
+	return known
+}
+
+// newFailures is a report that hears only of failures that are not known.
+type newFailures struct {
+	report.Reporter
+	known map[string]map[string]bool
+}
+
+func (n newFailures) Finished(v result.Vector) {
+	if v.Status < result.Fail || !n.known[v.Suite][v.Name] {
+		n.Reporter.Finished(v)
+	}
 }

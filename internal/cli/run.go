@@ -40,6 +40,7 @@ type runOptions struct {
 	reports  []string
 	failures string // folder to save failures in
 	otel     bool
+	newOnly  bool // annotate only failures that are new
 }
 
 func newRun(p *process) *cobra.Command {
@@ -89,6 +90,7 @@ cancels at once.`,
 	flags.Uint64Var(&o.seed, "seed", 0, "repeat the run that had this seed: its jitter and its faults")
 	flags.StringArrayVar(&o.reports, "report", nil, "write a report, as `FORMAT=PATH`; - is stdout; formats: "+strings.Join(report.FormatNames(), ", "))
 	flags.StringVar(&o.failures, "save-failures", "", "keep each failure, redacted, as a fixture in this `DIR`")
+	flags.BoolVar(&o.newOnly, "new-failures-only", false, "in the report github, annotate only what passed the last time it was tried, or was not there")
 	flags.BoolVar(&o.otel, "otel", false, "trace the run with OpenTelemetry; the OTEL_EXPORTER_OTLP_… variables of the environment say where to")
 	return command
 }
@@ -103,6 +105,9 @@ type execution struct {
 	suites   []*suite // those with something to run
 	found    findings
 	tracing  *telemetry.Tracing // nil without --otel
+	// known are the vectors, by suite, that did not pass the last time, for
+	// --new-failures-only.
+	known map[string]map[string]bool
 }
 
 func (o *runOptions) execute(ctx context.Context, p *process) error {
@@ -169,6 +174,9 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	}
 	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
 		return err
+	}
+	if e.newOnly {
+		e.known = knownFailures(ctx, e.suites)
 	}
 	return e.configure(ctx)
 }
@@ -242,6 +250,7 @@ func (e *execution) openReports() (many *report.Many, err error) {
 	console := e.process.stdout
 	live := e.color(e.process)
 	var reports []report.Reporter
+	var annotating []int // which of them
 	defer func() {
 		if err != nil {
 			report.Abandon(reports)
@@ -267,7 +276,13 @@ func (e *execution) openReports() (many *report.Many, err error) {
 		if err != nil {
 			return nil, usageError("--report %s: %w", wanted, err)
 		}
+		if format == "github" {
+			annotating = append(annotating, len(reports))
+		}
 		reports = append(reports, r)
+	}
+	if e.newOnly && len(annotating) == 0 {
+		return nil, usageError("--new-failures-only is for annotations: give --report github=PATH, too")
 	}
 	if e.failures != "" {
 		r, err := report.NewFixtures(e.failures)
@@ -275,6 +290,11 @@ func (e *execution) openReports() (many *report.Many, err error) {
 			return nil, usageError("--save-failures: %w", err)
 		}
 		reports = append(reports, r)
+	}
+	for _, i := range annotating {
+		if e.newOnly {
+			reports[i] = newFailures{reports[i], e.known}
+		}
 	}
 	total := 0
 	for _, s := range e.suites {
