@@ -138,7 +138,7 @@ Exit status:
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newInvoke(p), newSandbox(p), newDeploy(p), newImport(p), newClassify(p), newReport(p), newServe(p), newHook(p), newAudit(p), newOutbox(p), newVersion(p), newPlugin(p))
+	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newInvoke(p), newSandbox(p), newDeploy(p), newImport(p), newClassify(p), newReport(p), newServe(p), newHook(p), newAudit(p), newOutbox(p), newHistory(p), newVersion(p), newPlugin(p))
 	return root
 }
 

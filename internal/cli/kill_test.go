@@ -209,3 +209,22 @@ func TestAuditFolderGone(t *testing.T) {
 		t.Errorf("exit status %d, want 3\n%s%s", out.code, out.stdout, out.stderr)
 	}
 }
+
+// A run that is killed leaves a history that reads and goes on.
+func TestKilledRunInTheHistory(t *testing.T) {
+	t.Parallel()
+	r, f, g, dir := debugged(t, trial{vectors: 2, args: []string{"--parallel", "2"}})
+	eventually(t, "the run stands in the history", func() bool {
+		return strings.Contains(run(t, dir, nil, "history", ".").stdout, "  unfinished  ")
+	})
+	r.signal(syscall.SIGKILL)
+	<-r.done
+	g.open()
+	if out := run(t, dir, f.env(), "run", "."); out.code != 0 || strings.Contains(out.stdout, "history") {
+		t.Errorf("exit status %d\n%s%s", out.code, out.stdout, out.stderr)
+	}
+	out := run(t, dir, nil, "history", ".")
+	if out.code != 0 || strings.Count(out.stdout, "  unfinished  ") != 1 || strings.Count(out.stdout, "  pass  ") != 1 {
+		t.Errorf("exit status %d\n%s%s", out.code, out.stdout, out.stderr)
+	}
+}

@@ -23,6 +23,7 @@ var (
 	}{
 		{regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`), "TIME"},
 		{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  [0-9a-f]{8}\b`), "DATE AND RUN"},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[\d:.]+Z`), "DATE"},
 		{regexp.MustCompile(`"age_seconds":[\d.e-]+`), "AGE"},
 		{regexp.MustCompile(`\bgo1\.[\w.]+`), "GO"},

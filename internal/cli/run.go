@@ -23,6 +23,7 @@ import (
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/report"
 	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/internal/telemetry"
 )
 
 // runOptions are the flags of `assay run`.
@@ -34,9 +35,12 @@ type runOptions struct {
 	parallel int
 	timeout  time.Duration
 	failFast bool
+	failed   bool // only what failed last
 	seed     uint64
 	reports  []string
 	failures string // folder to save failures in
+	otel     bool
+	newOnly  bool // annotate only failures that are new
 }
 
 func newRun(p *process) *cobra.Command {
@@ -63,7 +67,10 @@ cancels at once.`,
   assay run ./specs/... --report html=report.html --report "markdown=$GITHUB_STEP_SUMMARY" --report github=-
 
   # One vector, again and again the same
-  assay run ./specs/inventory --run '^throttled' --seed 42`,
+  assay run ./specs/inventory --run '^throttled' --seed 42
+
+  # What did not pass the last time, after mending it
+  assay run ./specs/... --failed`,
 		RunE: func(command *cobra.Command, args []string) error {
 			o.paths = args
 			if !command.Flags().Changed("seed") {
@@ -76,12 +83,15 @@ cancels at once.`,
 	flags := command.Flags()
 	flags.StringArrayVar(&o.tags, "tag", nil, "try only vectors with this `TAG`; may be repeated, any of them serves")
 	flags.StringVar(&o.only, "run", "", "try only vectors whose name matches this `REGEX`")
+	flags.BoolVar(&o.failed, "failed", false, "try only vectors that did not pass the last time they were tried, by the suite's history")
 	flags.IntVar(&o.parallel, "parallel", 0, "vectors in flight, instead of what the suite says")
 	flags.DurationVar(&o.timeout, "timeout", 0, "time for each suite, instead of what the suite says")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop at the first vector that does not pass")
 	flags.Uint64Var(&o.seed, "seed", 0, "repeat the run that had this seed: its jitter and its faults")
 	flags.StringArrayVar(&o.reports, "report", nil, "write a report, as `FORMAT=PATH`; - is stdout; formats: "+strings.Join(report.FormatNames(), ", "))
 	flags.StringVar(&o.failures, "save-failures", "", "keep each failure, redacted, as a fixture in this `DIR`")
+	flags.BoolVar(&o.newOnly, "new-failures-only", false, "in the report github, annotate only what passed the last time it was tried, or was not there")
+	flags.BoolVar(&o.otel, "otel", false, "trace the run with OpenTelemetry; the OTEL_EXPORTER_OTLP_… variables of the environment say where to")
 	return command
 }
 
@@ -94,6 +104,10 @@ type execution struct {
 	loaded   []*suite // all, to be closed
 	suites   []*suite // those with something to run
 	found    findings
+	tracing  *telemetry.Tracing // nil without --otel
+	// known are the vectors, by suite, that did not pass the last time, for
+	// --new-failures-only.
+	known map[string]map[string]bool
 }
 
 func (o *runOptions) execute(ctx context.Context, p *process) error {
@@ -106,6 +120,9 @@ func (o *runOptions) execute(ctx context.Context, p *process) error {
 	defer func() { _ = e.host.Close(context.WithoutCancel(ctx)) }()
 	options, err := e.options()
 	if err != nil {
+		return err
+	}
+	if e.tracing, err = e.startTracing(ctx); err != nil {
 		return err
 	}
 	options.Handlers = action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger), Seed: o.seed}
@@ -150,8 +167,16 @@ func (e *execution) prepare(ctx context.Context, options plan.Options) error {
 	if err := e.load(ctx, options); err != nil {
 		return err
 	}
+	if e.failed {
+		if filter.Only, err = failedLast(ctx, e.loaded); err != nil {
+			return err
+		}
+	}
 	if e.suites, err = selectSuites(e.loaded, filter); err != nil {
 		return err
+	}
+	if e.newOnly {
+		e.known = knownFailures(ctx, e.suites)
 	}
 	return e.configure(ctx)
 }
@@ -225,6 +250,7 @@ func (e *execution) openReports() (many *report.Many, err error) {
 	console := e.process.stdout
 	live := e.color(e.process)
 	var reports []report.Reporter
+	var annotating []int // which of them
 	defer func() {
 		if err != nil {
 			report.Abandon(reports)
@@ -250,7 +276,13 @@ func (e *execution) openReports() (many *report.Many, err error) {
 		if err != nil {
 			return nil, usageError("--report %s: %w", wanted, err)
 		}
+		if format == "github" {
+			annotating = append(annotating, len(reports))
+		}
 		reports = append(reports, r)
+	}
+	if e.newOnly && len(annotating) == 0 {
+		return nil, usageError("--new-failures-only is for annotations: give --report github=PATH, too")
 	}
 	if e.failures != "" {
 		r, err := report.NewFixtures(e.failures)
@@ -258,6 +290,11 @@ func (e *execution) openReports() (many *report.Many, err error) {
 			return nil, usageError("--save-failures: %w", err)
 		}
 		reports = append(reports, r)
+	}
+	for _, i := range annotating {
+		if e.newOnly {
+			reports[i] = newFailures{reports[i], e.known}
+		}
 	}
 	total := 0
 	for _, s := range e.suites {
@@ -286,16 +323,20 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 		Version: result.Version, RunID: uuid.NewString(), StartedAt: time.Now().UTC(), Seed: e.seed,
 		Thresholds: []result.Threshold{}, Sinks: []result.Sink{}, Operations: []result.Operation{},
 	}
+	actor := e.process.actor()
+	traced, span := e.tracing.Run(ctx, run.RunID, run.Seed, actor.Commit)
 	for _, s := range e.suites {
 		e.override(s.plan)
-		came := s.run(ctx, stop, surroundings{
-			runID: run.RunID, seed: e.seed, actor: e.process.actor(), redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
-			partial: len(e.tags) > 0 || e.only != "",
+		came := e.runRecorded(traced, stop, s, surroundings{
+			runID: run.RunID, seed: e.seed, actor: actor, redactor: e.redactor, listener: reports, failFast: e.failFast, stopAll: stopAll,
+			partial: e.filters() != "",
 		})
 		merge(&run, s.plan.Suite, came)
 		s.close(ctx)
 	}
 	run.DurationMS = time.Since(run.StartedAt).Milliseconds()
+	telemetry.EndRun(span, run.Status)
+	run.Warnings = append(run.Warnings, e.endTracing(ctx)...)
 	run.Interrupted = interrupts.stop() > 0
 	if err := reports.Close(run); err != nil {
 		return &exitError{exitUndecided, err}

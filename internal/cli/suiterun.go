@@ -9,6 +9,7 @@ import (
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/internal/runner"
+	"github.com/assay-cx/assay/internal/telemetry"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -35,6 +36,7 @@ type account struct {
 // run runs the suite.
 func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundings) account {
 	around.redactor.Add(s.plan.Secrets...)
+	ctx, span := telemetry.Suite(ctx, s.plan.Suite)
 	s.sandbox.Serve(ctx, s.listeners)
 	s.stack(around.seed)
 	fanout := s.fanOut(ctx, around.redactor, s.sinks())
@@ -58,6 +60,7 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 	}
 	outcome := r.Run(ctx, stop)
 	sinks := trail.end(ctx, &outcome)
+	telemetry.EndSuite(span, s.plan.Suite, outcome.Status)
 	outcome.Warnings = append(outcome.Warnings, s.mockProblems(around.redactor)...)
 	return account{outcome, sinks, s.operations(), s.faults()}
 }

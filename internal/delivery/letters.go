@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"math"
 	"time"
+
+	"github.com/assay-cx/assay/internal/state"
 )
 
 // The states of a letter.
@@ -60,7 +62,7 @@ func (o *Outbox) Letters(ctx context.Context, f Filter, each func(Letter) error)
 	if err != nil {
 		return explain(err)
 	}
-	return explain(read(rows, func() error {
+	return explain(state.Read(rows, func() error {
 		l, err := scan(rows)
 		if err != nil {
 			return err

@@ -6,31 +6,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
-	"modernc.org/sqlite"
-	sqlitelib "modernc.org/sqlite/lib"
 
+	"github.com/assay-cx/assay/internal/state"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-const (
-	// stateFolder holds the outbox, below the suite's folder.
-	stateFolder = ".assay"
-	// fileName is the database; SQLite keeps its log beside it.
-	fileName = "outbox.db"
-	// ownersFolder holds a locked file for each process that delivers.
-	ownersFolder = "outbox.owners"
-	// busyTimeout is how long a write waits for those of other processes.
-	busyTimeout = 10 * time.Second
-	// layout is the version of the tables, kept as SQLite's user_version.
-	layout = 1
-)
+// ownersFolder holds a locked file for each process that delivers.
+const ownersFolder = "outbox.owners"
+
+// database has every commit synced to disk: an event that a run has told of
+// survives also the machine's end.
+var database = state.Database{
+	Title: "the outbox", File: "outbox.db", Tables: tables, Layout: 1,
+	Pragmas: []string{"synchronous(FULL)", "wal_autocheckpoint(0)"},
+	Lost:    "what it held is lost to delivery, not to the audit log",
+}
 
 // tables is the database. A letter is one event for one sink. Letters that
 // were delivered are deleted: what is there is still to be done, or dead.
@@ -58,7 +53,6 @@ CREATE TABLE disabled (
   fingerprint TEXT    NOT NULL,        -- of the settings under which it was disabled
   since       INTEGER NOT NULL
 ) STRICT;
-PRAGMA user_version = 1;
 `
 
 // Outbox is a suite's durable queue, shared with other processes. It is safe
@@ -92,10 +86,7 @@ func OpenOutbox(ctx context.Context, dir string) (*Outbox, error) {
 }
 
 // Exists reports whether the suite in dir has an outbox.
-func Exists(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, stateFolder, fileName))
-	return err == nil
-}
+func Exists(dir string) bool { return database.Exists(dir) }
 
 func (o *Outbox) open(ctx context.Context, dir string) (err error) {
 	if o.dir, err = filepath.Abs(dir); err != nil { // as SQLite's URLs want it
@@ -104,62 +95,14 @@ func (o *Outbox) open(ctx context.Context, dir string) (err error) {
 	if o.root, err = os.OpenRoot(o.dir); err != nil {
 		return err
 	}
-	if err := o.root.MkdirAll(filepath.Join(stateFolder, ownersFolder), 0o700); err != nil {
+	if err := o.root.MkdirAll(filepath.Join(state.Folder, ownersFolder), 0o700); err != nil {
 		return err
 	}
-	// SQLite knows no os.Root: the file is made here, where no link leads out
-	// of the suite's tree, and for its owner's eyes only.
-	file, err := o.root.OpenFile(filepath.Join(stateFolder, fileName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	if o.db, err = database.Open(ctx, o.dir); err != nil {
 		return err
 	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if o.db, err = sql.Open("sqlite", o.dsn()); err != nil {
-		return err
-	}
-	if o.side, err = sql.Open("sqlite", o.dsn()); err != nil {
-		return err
-	}
-	o.db.SetMaxOpenConns(1) // writers of this process queue up here, not in SQLite's busy loop
-	o.side.SetMaxOpenConns(1)
-	return o.migrate(ctx)
-}
-
-// dsn has every commit synced to disk: an event that a run has told of
-// survives also the machine's end. Transactions take the write lock at once,
-// so that none fails half-way because another process wrote.
-func (o *Outbox) dsn() string {
-	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)",
-	}}
-	path := url.URL{Scheme: "file", Path: filepath.Join(o.dir, stateFolder, fileName), RawQuery: query.Encode()}
-	return path.String()
-}
-
-var errNewer = errors.New("it was written by a newer assay: use that one")
-
-func (o *Outbox) migrate(ctx context.Context) error {
-	var version int
-	if err := o.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return err
-	}
-	if version > layout {
-		return errNewer
-	}
-	if version == layout {
-		return nil
-	}
-	return o.write(ctx, func(tx *sql.Tx) error {
-		// Another process may have been faster.
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == layout {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, tables)
-		return err
-	})
+	o.side, err = database.Open(ctx, o.dir)
+	return err
 }
 
 // checkpoint moves what was committed from SQLite's log into the database,
@@ -188,21 +131,7 @@ func (o *Outbox) Close() error {
 
 // write runs a transaction.
 func (o *Outbox) write(ctx context.Context, change func(tx *sql.Tx) error) error {
-	tx, err := o.db.BeginTx(ctx, nil)
-	if err != nil {
-		return explain(err)
-	}
-	if err := change(tx); err != nil {
-		return errors.Join(explain(err), ignoreDone(tx.Rollback()))
-	}
-	return explain(tx.Commit())
-}
-
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
+	return explain(database.Write(ctx, o.db, change))
 }
 
 // put commits letters. mine says of each whether this process keeps it in
@@ -259,7 +188,7 @@ func (o *Outbox) take(ctx context.Context, update string, args ...any) (letters 
 		if err != nil {
 			return err
 		}
-		return read(rows, func() error {
+		return state.Read(rows, func() error {
 			l, event := &letter{}, []byte(nil)
 			letters = append(letters, l)
 			err := rows.Scan(&l.seq, &l.sink, &l.attempts, &l.kind, &event)
@@ -276,16 +205,6 @@ func (o *Outbox) take(ctx context.Context, update string, args ...any) (letters 
 		}
 	}
 	return letters, nil
-}
-
-// read calls row for each row, and closes them.
-func read(rows *sql.Rows, row func() error) error {
-	for rows.Next() {
-		if err := row(); err != nil {
-			return errors.Join(err, rows.Close())
-		}
-	}
-	return errors.Join(rows.Err(), rows.Close())
 }
 
 // recorded notes that the required sinks hold dead letters.
@@ -340,48 +259,18 @@ func (o *Outbox) isDisabled(ctx context.Context, sink, fingerprint string) (disa
 }
 
 // OutboxError is a fault of the outbox itself: its file, its disk, its lock.
-type OutboxError struct {
-	remedy string
-	err    error
-}
+type OutboxError struct{ err error }
 
-func (e *OutboxError) Error() string {
-	text := fmt.Sprintf("the outbox %s/%s: %v", stateFolder, fileName, e.err)
-	if e.remedy != "" {
-		text += "; " + e.remedy
-	}
-	return text
-}
+func (e *OutboxError) Error() string { return e.err.Error() }
 
 // Unwrap gives the cause.
 func (e *OutboxError) Unwrap() error { return e.err }
 
-// explain says of an error of the database what to do about it.
+// explain says of an error of the outbox what to do about it.
 func explain(err error) error {
 	var known *OutboxError
-	var failure *sqlite.Error
-	var path *fs.PathError
-	switch {
-	case err == nil || errors.As(err, &known):
+	if err == nil || errors.As(err, &known) {
 		return err
-	case errors.As(err, &failure):
-		return &OutboxError{remedy(failure.Code() & 0xff), err}
-	case errors.As(err, &path):
-		return &OutboxError{"let the user who runs assay write there, and no link lead out of the suite", path.Err}
 	}
-	return &OutboxError{"", err}
-}
-
-func remedy(code int) string {
-	switch code {
-	case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
-		return "another process keeps it locked: end that one, or try again"
-	case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR:
-		return "free space on its disk, and see that files there may grow"
-	case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
-		return "it is damaged: move it away with outbox.db-wal and outbox.db-shm beside it, and a new one is made; what it held is lost to delivery, not to the audit log"
-	case sqlitelib.SQLITE_READONLY, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_PERM:
-		return "let the user who runs assay write there"
-	}
-	return "see that its folder can be written to"
+	return &OutboxError{database.Explain(err)}
 }

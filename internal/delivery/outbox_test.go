@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/assay-cx/assay/internal/invoke"
+	"github.com/assay-cx/assay/internal/state"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -109,7 +109,7 @@ func TestTheDeadsLettersAreFree(t *testing.T) {
 	if n := count(); n != 2 {
 		t.Errorf("%d letters of a dead process were freed, want 2", n)
 	}
-	if files, err := os.ReadDir(filepath.Join(dir, stateFolder, ownersFolder)); err != nil || len(files) != 1 {
+	if files, err := os.ReadDir(filepath.Join(dir, state.Folder, ownersFolder)); err != nil || len(files) != 1 {
 		t.Errorf("owners' files %v, %v", files, err)
 	}
 }
@@ -126,7 +126,7 @@ func TestFaultsOfTheFileAreTold(t *testing.T) {
 		"locked": {func(t *testing.T, o *Outbox) {
 			t.Helper()
 			limit(t, o, "PRAGMA busy_timeout = 20")
-			other, err := sql.Open("sqlite", o.dsn())
+			other, err := database.Open(t.Context(), o.dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,10 +168,10 @@ func TestFilesThatAreNoOutbox(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.Mkdir(filepath.Join(dir, stateFolder), 0o700); err != nil {
+			if err := os.Mkdir(filepath.Join(dir, state.Folder), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := test.make(filepath.Join(dir, stateFolder, fileName)); err != nil {
+			if err := test.make(filepath.Join(dir, state.Folder, database.File)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := OpenOutbox(t.Context(), dir); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -184,7 +184,7 @@ func TestFilesThatAreNoOutbox(t *testing.T) {
 func TestANewersOutboxIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	limit(t, box(t, dir), "PRAGMA user_version = 99")
-	if _, err := OpenOutbox(t.Context(), dir); !errors.Is(err, errNewer) {
+	if _, err := OpenOutbox(t.Context(), dir); !errors.Is(err, state.ErrNewer) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -192,8 +192,8 @@ func TestANewersOutboxIsLeftAlone(t *testing.T) {
 func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
 	put(t, box(t, dir), 1)
-	for _, name := range []string{fileName, fileName + "-wal"} {
-		info, err := os.Stat(filepath.Join(dir, stateFolder, name))
+	for _, name := range []string{database.File, database.File + "-wal"} {
+		info, err := os.Stat(filepath.Join(dir, state.Folder, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
@@ -204,7 +204,7 @@ func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 // does not hang.
 func TestABrokenOutboxFailsTheRecord(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, stateFolder), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, state.Folder), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	a := &receiver{}

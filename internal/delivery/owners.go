@@ -10,13 +10,15 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/google/uuid"
+
+	"github.com/assay-cx/assay/internal/state"
 )
 
 // Who has a letter in hand is a process that holds the lock on the file of its
 // name. The lock goes with the process, however that ends: no clock decides
 // when a letter is free again, and a slow delivery is not made twice.
 
-func ownerFile(owner string) string { return filepath.Join(stateFolder, ownersFolder, owner) }
+func ownerFile(owner string) string { return filepath.Join(state.Folder, ownersFolder, owner) }
 
 // own gives this process a name, and frees what dead ones had in hand.
 func (o *Outbox) own(ctx context.Context) error {
@@ -56,7 +58,7 @@ func (o *Outbox) free(ctx context.Context) error {
 
 // others are the owners that letters or files name, but for this process.
 func (o *Outbox) others(ctx context.Context) (owners []string, err error) {
-	folder, err := o.root.Open(filepath.Join(stateFolder, ownersFolder))
+	folder, err := o.root.Open(filepath.Join(state.Folder, ownersFolder))
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func (o *Outbox) others(ctx context.Context) (owners []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = read(rows, func() error {
+	err = state.Read(rows, func() error {
 		var name string
 		err := rows.Scan(&name)
 		names = append(names, name)

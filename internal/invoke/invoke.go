@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/assay-cx/assay/internal/result"
+	"github.com/assay-cx/assay/internal/telemetry"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -123,6 +124,13 @@ func hash(s string) uint64 {
 // answers the last attempt's error, an *OpenError where the breaker is open, or
 // ctx's cause where the caller cancelled.
 func (s *Stack) Do(ctx context.Context, op Operation, attempt func(context.Context) error) error {
+	ctx, span := telemetry.Operation(ctx, s.plugin, op.Name)
+	err := s.do(ctx, op, attempt)
+	endSpan(span, err)
+	return err
+}
+
+func (s *Stack) do(ctx context.Context, op Operation, attempt func(context.Context) error) error {
 	o := s.operation(op)
 	o.calls.Add(1)
 	if op.Replay != nil {
@@ -130,7 +138,7 @@ func (s *Stack) Do(ctx context.Context, op Operation, attempt func(context.Conte
 	}
 	limits := s.limits(ctx)
 	for try := 1; ; try++ {
-		err := s.once(ctx, o, limits, attempt)
+		err := s.once(ctx, o, limits, try, attempt)
 		if err == nil || ctx.Err() != nil || try == s.policy.Attempts || !mayReplay(op, err) {
 			return err
 		}
@@ -206,7 +214,7 @@ func mayReplay(op Operation, err error) bool {
 }
 
 // once makes one attempt behind the breaker and at the pace.
-func (s *Stack) once(ctx context.Context, o *operation, limits limits, attempt func(context.Context) error) error {
+func (s *Stack) once(ctx context.Context, o *operation, limits limits, try int, attempt func(context.Context) error) error {
 	done, err := o.breaker.Allow()
 	if err != nil {
 		return &OpenError{Plugin: s.plugin, Operation: o.Name, Cause: o.firstFailure()}
@@ -229,7 +237,9 @@ func (s *Stack) once(ctx context.Context, o *operation, limits limits, attempt f
 	began := time.Now()
 	attemptCtx, cancel := context.WithDeadline(ctx, earlier(began.Add(s.policy.Timeout), limits.tries))
 	defer cancel()
+	attemptCtx, span := telemetry.Attempt(attemptCtx, try)
 	outcome = attempt(attemptCtx)
+	endSpan(span, outcome)
 	if outcome != nil && ctx.Err() != nil {
 		outcome = context.Cause(ctx)
 	}

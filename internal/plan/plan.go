@@ -169,10 +169,12 @@ type Options struct {
 type Filter struct {
 	Tags []string       // any of them
 	Run  *regexp.Regexp // over the vector's name
+	// Only are the vectors that may be selected; nil for all.
+	Only map[*Vector]bool
 }
 
 func (f Filter) selects(v *Vector) bool {
-	if f.Run != nil && !f.Run.MatchString(v.Name) {
+	if f.Run != nil && !f.Run.MatchString(v.Name) || f.Only != nil && !f.Only[v] {
 		return false
 	}
 	if len(f.Tags) == 0 {
@@ -193,7 +195,7 @@ func (p *Plan) Select(filter Filter) {
 }
 
 // Active reports whether the filter leaves anything out.
-func (f Filter) Active() bool { return len(f.Tags) > 0 || f.Run != nil }
+func (f Filter) Active() bool { return len(f.Tags) > 0 || f.Run != nil || f.Only != nil }
 
 // Build evaluates a suite. Where the diagnostics have errors the plan is not
 // to be run. Of a suite that has errors already it tells what else is wrong: of

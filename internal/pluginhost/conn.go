@@ -7,12 +7,16 @@ import (
 	"path"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/plugins/pluginv1"
+	"github.com/assay-cx/assay/plugins/sdk"
 )
 
 // operations are the operations by the name of their RPC.
@@ -62,10 +66,10 @@ func (c *conn) configure(ctx context.Context, g *generation, settings *pluginv1.
 func (g *generation) invoke(ctx context.Context, method string, request, response any, options ...grpc.CallOption) error {
 	logger, writes := g.process.host.options.Logger, g.writes.Load()
 	if !logger.Enabled(ctx, slog.LevelDebug) {
-		return g.judge(ctx, g.link.Invoke(ctx, method, request, response, options...), writes)
+		return g.judge(ctx, g.link.Invoke(withTraceparent(ctx), method, request, response, options...), writes)
 	}
 	started := time.Now()
-	err := g.link.Invoke(ctx, method, request, response, options...)
+	err := g.link.Invoke(withTraceparent(ctx), method, request, response, options...)
 	attrs := []slog.Attr{
 		slog.String("plugin", g.process.name),
 		slog.String("operation", path.Base(method)),
@@ -78,6 +82,17 @@ func (g *generation) invoke(ctx context.Context, method string, request, respons
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "plugin call", attrs...)
 	return g.judge(ctx, err, writes)
+}
+
+// withTraceparent has a plugin learn of the trace that a call belongs to, if
+// any, so that its peer can, too.
+func withTraceparent(ctx context.Context) context.Context {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx
+	}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return metadata.AppendToOutgoingContext(ctx, sdk.TraceparentKey, carrier.Get(sdk.TraceparentKey))
 }
 
 // judge says what became of a call that began after so many writes. Where the

@@ -19,6 +19,7 @@ import (
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/internal/schema"
+	"github.com/assay-cx/assay/internal/telemetry"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -31,6 +32,13 @@ type attempt struct {
 
 // try takes one vector from its announcement to verdict.
 func (r *Runner) try(ctx context.Context, v *plan.Vector, turns *turns) attempt {
+	ctx, span := telemetry.Vector(ctx, v.Name)
+	tried := r.announceAndTry(ctx, v, turns)
+	telemetry.EndVector(span, &tried.vector)
+	return tried
+}
+
+func (r *Runner) announceAndTry(ctx context.Context, v *plan.Vector, turns *turns) attempt {
 	out := r.blank(v, result.Pass)
 	out.Execution = &result.Execution{}
 	s := submission{id: uuid.NewString()}

@@ -40,12 +40,14 @@ type Response struct {
 // of the request reached the peer. The message names the method and the host,
 // never the path, the query or the headers, since these may hold secrets.
 //
+// Where the run is traced the request carries a traceparent header.
+//
 // The transport itself replays a request only where nothing of it was written,
 // or where it is idempotent: do not set Idempotency-Key on one that is not.
 func Do(client *http.Client, req *http.Request, limit int64) (*Response, error) {
 	var sent sentTracker
 	ctx := httptrace.WithClientTrace(req.Context(), sent.trace(req))
-	answer, err := client.Do(req.WithContext(ctx))
+	answer, err := client.Do(traced(req.WithContext(ctx)))
 	if err != nil {
 		return nil, transportError(req, answer, err, sent.get())
 	}
@@ -62,6 +64,18 @@ func Do(client *http.Client, req *http.Request, limit int64) (*Response, error) 
 		body = body[:limit]
 	}
 	return &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}, nil
+}
+
+// traced adds the header that lets the peer's spans stand below assay's, where
+// the run is traced and the caller did not set it.
+func traced(req *http.Request) *http.Request {
+	parent := sdk.Traceparent(req.Context())
+	if parent == "" || req.Header.Get(sdk.TraceparentKey) != "" {
+		return req
+	}
+	req.Header = req.Header.Clone() // the caller's stays as it is
+	req.Header.Set(sdk.TraceparentKey, parent)
+	return req
 }
 
 // sentTracker knows whether a byte of a request may have left. The trace hooks

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/assay-cx/assay/plugins/sdk"
 	"github.com/assay-cx/assay/plugins/sdk/sdkhttp"
@@ -298,5 +299,43 @@ func TestDoSentStaysAcrossRedirects(t *testing.T) {
 	_, err := sdkhttp.Do(newClient(t), post(t, server.URL), 100)
 	if e := asError(t, err); !e.Sent || e.Kind != sdk.Unavailable {
 		t.Errorf("got %#v", e)
+	}
+}
+
+// A request of a traced operation lets the peer know; one of any other is as
+// the plugin made it.
+func TestTraceparent(t *testing.T) {
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for name, test := range map[string]struct{ told, own, want string }{
+		"not traced":        {"", "", ""},
+		"traced":            {parent, "", parent},
+		"the plugin's own":  {parent, "00-mine", "00-mine"},
+		"a header's ending": {"00\r\nX-Evil: 1", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got string
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Traceparent") }))
+			defer server.Close()
+			ctx := t.Context()
+			if test.told != "" {
+				ctx = metadata.NewIncomingContext(ctx, metadata.Pairs(sdk.TraceparentKey, test.told))
+			}
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.own != "" {
+				request.Header.Set(sdk.TraceparentKey, test.own)
+			}
+			if _, err := sdkhttp.Do(server.Client(), request, 100); err != nil && test.want != "" {
+				t.Fatal(err)
+			}
+			if got != test.want {
+				t.Errorf("the peer got %q, want %q", got, test.want)
+			}
+			if request.Header.Get(sdk.TraceparentKey) != test.own {
+				t.Error("the caller's request was changed")
+			}
+		})
 	}
 }
