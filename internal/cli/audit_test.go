@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 	"github.com/assay-cx/assay/plugins/audit/auditlog"
 )
 
@@ -28,8 +29,8 @@ func oldLog(t *testing.T, dir string, days int) {
 	for day := days; day >= 0; day-- {
 		now = time.Now().UTC().AddDate(0, 0, -day).Add(time.Minute)
 		for i := range 5 {
-			record := auditlog.Record{AuditID: uuid.NewString(), Event: "session", SessionID: fmt.Sprintf("day-%d-%d", day, i)}
-			if err := log.Append(t.Context(), []auditlog.Record{record}); err != nil {
+			record := auditfile.Record{AuditID: uuid.NewString(), Event: "session", SessionID: fmt.Sprintf("day-%d-%d", day, i)}
+			if err := log.Append(t.Context(), []auditfile.Record{record}); err != nil {
 				t.Fatal(err)
 			}
 		}

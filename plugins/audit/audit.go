@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 	"github.com/assay-cx/assay/plugins/audit/auditlog"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -101,7 +102,7 @@ func (p *Plugin) Configure(ctx context.Context, config sdk.Config) (sdk.Configur
 	p.settings, p.options = s, s.Options(config.Workspace)
 	opened, err := auditlog.Open(ctx, p.options)
 	switch {
-	case errors.Is(err, auditlog.ErrKey):
+	case errors.Is(err, auditfile.ErrKey):
 		return sdk.Configured{}, problem("key", "Wrong audit key", err.Error()+".")
 	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR):
 		return sdk.Configured{}, problem("path", "Audit log not writable",
@@ -123,7 +124,7 @@ func (p *Plugin) Deliver(ctx context.Context, events []sdk.Event) error {
 	if p.log == nil {
 		return p.failure(p.why)
 	}
-	records := make([]auditlog.Record, len(events))
+	records := make([]auditfile.Record, len(events))
 	for i := range events {
 		records[i] = p.newRecord(&events[i])
 	}
@@ -144,7 +145,7 @@ func (p *Plugin) Shutdown(context.Context) error {
 // failure says why the log cannot be written, and what to do.
 func (p *Plugin) failure(err error) error {
 	kind := sdk.Unavailable
-	var altered *auditlog.AlteredError
+	var altered *auditfile.AlteredError
 	switch {
 	case errors.As(err, &altered):
 		kind = sdk.Invalid // trying again does not help

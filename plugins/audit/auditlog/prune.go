@@ -3,10 +3,13 @@ package auditlog
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"time"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // Removed is what a prune removed.
@@ -19,7 +22,7 @@ type Removed struct {
 // Prune removes the segments of which every record is older than the retention
 // asks for, and records before that who had it done. Their hashes stay, so that the log can
 // still be verified and what is kept can still be proved.
-func (l *Log) Prune(ctx context.Context, by Actor) (Removed, error) {
+func (l *Log) Prune(ctx context.Context, by auditfile.Actor) (Removed, error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	var removed Removed
@@ -30,7 +33,7 @@ func (l *Log) Prune(ctx context.Context, by Actor) (Removed, error) {
 	return removed, err
 }
 
-func (l *Log) prune(by Actor) (Removed, error) {
+func (l *Log) prune(by auditfile.Actor) (Removed, error) {
 	if err := l.refresh(); err != nil {
 		return Removed{}, err
 	}
@@ -40,11 +43,11 @@ func (l *Log) prune(by Actor) (Removed, error) {
 		return Removed{}, err
 	}
 	if removed.Records > 0 {
-		record := l.ownRecord(EventPruned)
-		record.Count, record.Pruned = removed.Records, &Pruned{Before: before}
+		record := l.ownRecord(auditfile.EventPruned)
+		record.Count, record.Pruned = removed.Records, &auditfile.Pruned{Before: before}
 		record.Command, record.Actor = "audit prune", &by
 		record.ComplianceFlags.PIIExcluded = by.User == ""
-		if err := l.commit([]Record{record}); err != nil {
+		if err := l.commit([]auditfile.Record{record}); err != nil {
 			return Removed{}, err
 		}
 	}
@@ -53,7 +56,7 @@ func (l *Log) prune(by Actor) (Removed, error) {
 		return Removed{}, err
 	}
 	for _, name := range append(removed.Segments, removed.Others...) {
-		err = errors.Join(err, ignoreMissing(l.folder.Remove(name)))
+		err = errors.Join(err, auditfile.IgnoreMissing(l.folder.Remove(name)))
 	}
 	return removed, errors.Join(err, syncFolder(l.folder))
 }
@@ -73,7 +76,7 @@ func (l *Log) outdated(cutoff time.Time) (removed Removed, before int64, err err
 		if !old {
 			break
 		}
-		before = l.tip.tree.size
+		before = l.tip.tree.Size
 		if i+1 < len(segments) {
 			before = segments[i+1].first
 		}
@@ -131,12 +134,23 @@ func lastLine(file *os.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := max(0, info.Size()-longestLine)
-	tail, err := io.ReadAll(io.NewSectionReader(file, from, longestLine))
+	from := max(0, info.Size()-auditfile.LongestLine)
+	tail, err := io.ReadAll(io.NewSectionReader(file, from, auditfile.LongestLine))
 	if err != nil {
 		return nil, err
 	}
 	tail = tail[:bytes.LastIndexByte(tail, '\n')+1]
 	tail = bytes.TrimSuffix(tail, []byte("\n"))
 	return tail[bytes.LastIndexByte(tail, '\n')+1:], nil
+}
+
+// loggedBefore reports whether a line was logged before a time; what is no
+// record was not.
+func loggedBefore(line []byte, cutoff time.Time) bool {
+	var r auditfile.Record
+	if json.Unmarshal(line, &r) != nil {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, r.LoggedAt)
+	return err == nil && at.Before(cutoff)
 }
