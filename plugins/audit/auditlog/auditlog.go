@@ -146,7 +146,7 @@ func (l *Log) locked(ctx context.Context, do func() error) error {
 }
 
 // Close gives the folder back. What was appended is on disk already.
-func (l *Log) Close() error { return errors.Join(l.lock.Close(), l.folder.Close()) }
+func (l *Log) Close() error { return l.folder.Close() }
 
 // syncFolder makes names as durable as the contents.
 func syncFolder(folder *os.Root) error {

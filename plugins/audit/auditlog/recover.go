@@ -27,12 +27,13 @@ func (l *Log) refresh() error {
 }
 
 func (l *Log) findTip() error {
+	var moved auditfile.Checkpoint
 	frames, err := l.readJournal()
 	switch {
 	case err != nil:
 		return err
 	case len(frames) > 0:
-		if err := l.moveTip(frames); err != nil {
+		if moved, err = l.moveTip(frames); err != nil {
 			return err
 		}
 	case l.tip.seal == nil && l.tip.origin != "":
@@ -40,7 +41,7 @@ func (l *Log) findTip() error {
 	case l.tip.seal == nil:
 		return l.checkNew()
 	}
-	return l.checkTail(len(frames) > 0)
+	return l.checkTail(moved)
 }
 
 // readJournal reads the frames that this process has not seen, all of them
@@ -72,25 +73,25 @@ func (l *Log) readJournal() ([]auditfile.Frame, error) {
 	return frames, nil
 }
 
-// moveTip makes the last of the frames the log's end.
-func (l *Log) moveTip(frames []auditfile.Frame) error {
+// moveTip makes the last of the frames the log's end, and answers its checkpoint.
+func (l *Log) moveTip(frames []auditfile.Frame) (auditfile.Checkpoint, error) {
 	if frames[0].Start == 0 {
 		l.tip.base = frames[0].Segment
 	}
 	last := &frames[len(frames)-1]
 	checkpoint, err := auditfile.OpenCheckpoint(last.Checkpoint, l.key.Public)
 	if err != nil {
-		return auditfile.Altered("the last checkpoint is %v", err)
+		return checkpoint, auditfile.Altered("the last checkpoint is %v", err)
 	}
 	if checkpoint.Size < l.tip.tree.Size || l.tip.origin != "" && checkpoint.Origin != l.tip.origin {
-		return auditfile.Altered("it held %d records and now holds %d: it was rolled back, or is another one", l.tip.tree.Size, checkpoint.Size)
+		return checkpoint, auditfile.Altered("it held %d records and now holds %d: it was rolled back, or is another one", l.tip.tree.Size, checkpoint.Size)
 	}
 	leftOver := l.tip.leftOver
 	l.tip.adopt(last)
 	l.tip.leftOver = leftOver
 	l.tip.origin = checkpoint.Origin
 	l.tip.tree = auditfile.Tree{Size: checkpoint.Size}
-	return nil
+	return checkpoint, nil
 }
 
 // checkNew sees that a log without a journal has nothing else either.
@@ -122,8 +123,9 @@ func (l *Log) sizeOf(name string) (int64, error) {
 }
 
 // checkTail sees that segments and hashes hold what the journal says, and
-// copies it to them where they hold less.
-func (l *Log) checkTail(moved bool) error {
+// copies it to them where they hold less. moved is the last checkpoint where
+// the log's end was moved to it; its Note is empty where it was not.
+func (l *Log) checkTail(moved auditfile.Checkpoint) error {
 	inSegment, err := l.sizeOf(l.tip.segment)
 	if err != nil {
 		return err
@@ -139,15 +141,14 @@ func (l *Log) checkTail(moved bool) error {
 	if inSegment < l.tip.segmentEnd || inHashes < auditfile.HashBytes(size) {
 		return l.replay()
 	}
-	if !moved {
+	if moved.Note == "" {
 		return nil
 	}
 	l.tip.tree, err = l.frontierAt(size)
 	if err != nil {
 		return err
 	}
-	checkpoint, err := auditfile.OpenCheckpoint(l.tip.checkpoint, l.key.Public)
-	if err != nil || checkpoint.Root != l.tip.tree.Root() {
+	if moved.Root != l.tip.tree.Root() {
 		return auditfile.Altered("the hashes in the file %s do not give the root that was signed", auditfile.HashesName)
 	}
 	return nil

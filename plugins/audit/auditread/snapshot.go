@@ -89,9 +89,9 @@ func lockToRead(ctx context.Context, folder *os.Root, dir string) (release func(
 	lock := auditfile.NewInterlock(dir, os.O_RDONLY)
 	err = lock.RLock(ctx)
 	if errors.Is(err, fs.ErrPermission) {
-		return lock.Close, nil
+		return lock.Unlock, nil
 	}
-	return lock.Close, err
+	return lock.Unlock, err
 }
 
 // Close lets the files go.
