@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,6 +90,58 @@ func TestAuditPrune(t *testing.T) {
 	assertOutcome(t, run(t, dir, nil, "audit", "prune"), 1, "it is not pruned")
 }
 
+// A run prunes by itself what was kept as long as the suite says, unless the
+// log was altered: that is told.
+func TestRunPrunes(t *testing.T) {
+	t.Parallel()
+	tenant := newForeignTenant(t, quirks{})
+	spec := fmt.Sprintf(foreignBase, "", "", 1, "20s") + `
+plugin "audit" {
+  retention_days = 30
+}
+vector "v" {
+  action = action.inventory_sync
+  input  = { sku = "SKU-1", warehouseId = "W-1" }
+}
+`
+	dir := suite(t, "suite.assay.hcl", spec)
+	oldLog(t, dir, 40)
+	// A run does not wait for it for long: on a slow machine one may be too short.
+	for range 20 {
+		assertOutcome(t, run(t, dir, tenant.env(), "run"), 0)
+		if strings.Contains(run(t, dir, tenant.env(), "audit", "query", "--event", "pruned").stdout, "pruned") {
+			break
+		}
+	}
+	assertOutcome(t, run(t, dir, tenant.env(), "audit", "verify"), 0, "complete  yes, 50 records pruned as recorded")
+	assertOutcome(t, run(t, dir, tenant.env(), "audit", "export", "--event", "pruned"), 0, `"count":50`, `"command":"run"`, `"actor":{"user":"`)
+
+	altered := suite(t, "suite.assay.hcl", spec)
+	oldLog(t, altered, 40)
+	segments, err := filepath.Glob(filepath.Join(altered, ".assay/audit/audit-*.jsonl"))
+	if err != nil || len(segments) != 41 {
+		t.Fatal(segments, err)
+	}
+	content, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(segments[0], bytes.Replace(content, []byte("day-40-3"), []byte("day-40-4"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		out := run(t, altered, tenant.env(), "run")
+		assertOutcome(t, out, 0)
+		if strings.Contains(out.stderr, "old records were not removed from the audit log") {
+			assertOutcome(t, out, 0, "see what assay audit verify says")
+			break
+		}
+	}
+	if kept, err := filepath.Glob(filepath.Join(altered, ".assay/audit/audit-*.jsonl")); err != nil || len(kept) != 41 {
+		t.Errorf("%d segments are left of 41", len(kept))
+	}
+}
+
 // On a full disk, here a limit on the size of files, a run says so and could
 // not decide; what was recorded before stands.
 func TestAuditNoSpace(t *testing.T) {
@@ -112,6 +165,6 @@ vector "v" {
 	out := outcome{code: command.ProcessState.ExitCode(), stdout: string(text)}
 	assertOutcome(t, out, 3, "file too large; raise the limit on the size of files")
 	assertOutcome(t, run(t, dir, tenant.env(), "audit", "verify"), 0, "complete  yes")
-	assertOutcome(t, run(t, dir, tenant.env()), 0)
+	assertOutcome(t, run(t, dir, tenant.env(), "run"), 0)
 	assertOutcome(t, run(t, dir, tenant.env(), "audit", "verify"), 0, "complete  yes")
 }

@@ -220,6 +220,6 @@ func prune(ctx context.Context, options auditlog.Options, by auditfile.Actor) (a
 	if err != nil {
 		return auditlog.Removed{}, err
 	}
-	removed, err := log.Prune(ctx, by)
+	removed, err := log.Prune(ctx, "audit prune", by)
 	return removed, errors.Join(err, log.Close())
 }

@@ -30,7 +30,7 @@ func TestPrune(t *testing.T) {
 		audittest.Append(t, l, day*7, day*7+7) // two segments a day
 	}
 	noted := audittest.Read(t, workspace).Checkpoint.Note
-	if removed, err := l.Prune(t.Context(), auditfile.Actor{User: "ann"}); err != nil || removed.Records != 0 {
+	if removed, err := l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"}); err != nil || removed.Records != 0 {
 		t.Fatalf("%+v, %v: nothing is old yet", removed, err)
 	}
 	audittest.AssertClean(t, audittest.Verify(t, workspace, auditread.Trust{}), 70)
@@ -38,14 +38,14 @@ func TestPrune(t *testing.T) {
 	// 90 days after the fourth day, at noon to the second: its records are not
 	// older than 90 days.
 	c.now = time.Date(2026, 1, 4, 12, 0, 0, 0, time.UTC).AddDate(0, 0, 90)
-	removed, err := l.Prune(t.Context(), auditfile.Actor{User: "ann"})
+	removed, err := l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"})
 	if err != nil || removed.Records != 21 || len(removed.Segments) != 6 {
 		t.Fatalf("%+v, %v, want 21 records in 6 segments", removed, err)
 	}
 	assertPruned(t, audittest.Verify(t, workspace, auditread.Trust{Head: noted}), 21, 71)
 
 	c.now = c.now.Add(time.Second)
-	if removed, err = l.Prune(t.Context(), auditfile.Actor{User: "ann"}); err != nil || removed.Records != 7 {
+	if removed, err = l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"}); err != nil || removed.Records != 7 {
 		t.Fatalf("%+v, %v, want 7 records", removed, err)
 	}
 	assertPruned(t, audittest.Verify(t, workspace, auditread.Trust{Head: noted}), 28, 72)
@@ -101,7 +101,7 @@ func TestPruneAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.now = c.now.AddDate(1, 0, 0)
-	removed, err := l.Prune(t.Context(), auditfile.Actor{User: "ann"})
+	removed, err := l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"})
 	if err != nil || removed.Records != 5 || len(removed.Others) != 1 {
 		t.Fatalf("%+v, %v", removed, err)
 	}
