@@ -168,23 +168,30 @@ func ocsf(r *auditfile.Record) any {
 	if actor.Host != "" {
 		where["hostname"] = actor.Host
 	}
+	api := map[string]any{"operation": r.Event, "service": map[string]any{"name": "CXone Data Actions"}}
+	if r.SessionID != "" {
+		api["request"] = map[string]any{"uid": r.SessionID}
+	}
+	metadata := map[string]any{
+		"version": ocsfVersion, "uid": r.AuditID, "sequence": r.Seq,
+		"product": map[string]any{"name": "assay", "vendor_name": "assay", "version": version},
+	}
+	if r.RunID != "" {
+		metadata["correlation_uid"] = r.RunID
+	}
 	event := map[string]any{
-		"metadata": map[string]any{
-			"version": ocsfVersion, "uid": r.AuditID, "sequence": r.Seq, "correlation_uid": r.RunID,
-			"product": map[string]any{"name": "assay", "vendor_name": "assay", "version": version},
-		},
+		"metadata":     metadata,
 		"category_uid": ocsfCategory, "category_name": "Application Activity",
 		"class_uid": ocsfClass, "class_name": "API Activity",
 		"activity_id": activity, "activity_name": activityName,
-		"type_uid": ocsfClass*100 + activity, "type_name": "API Activity: " + activityName,
+		"type_uid": ocsfClass*100 + activity, "type_name": "API Activity: " + ocsfCaptions[activity],
 		"time": at.UnixMilli(), "severity_id": severity, "severity": severityName,
-		"status_id": statusID, "status_code": r.Status, "duration": r.ExecutionDurationMS,
-		"actor": who, "src_endpoint": where,
-		"api": map[string]any{
-			"operation": r.Event, "service": map[string]any{"name": "CXone Data Actions"},
-			"request": map[string]any{"uid": r.SessionID},
-		},
+		"status_id": statusID, "duration": r.ExecutionDurationMS,
+		"actor": who, "src_endpoint": where, "api": api,
 		"unmapped": r,
+	}
+	if r.Status != "" {
+		event["status_code"] = r.Status
 	}
 	if r.ActionID != "" {
 		event["resources"] = []any{map[string]any{"uid": r.ActionID, "type": "data action"}}
@@ -192,12 +199,16 @@ func ocsf(r *auditfile.Record) any {
 	return event
 }
 
+// ocsfCaptions are the activities' names in OCSF; activity_name says more of
+// others.
+var ocsfCaptions = map[int]string{ocsfUpdate: "Update", ocsfDelete: "Delete", ocsfOther: "Other"}
+
 func ocsfActivity(event string) (id int, name string) {
 	switch event {
 	case "deployed":
-		return ocsfUpdate, "Update"
+		return ocsfUpdate, ocsfCaptions[ocsfUpdate]
 	case auditfile.EventPruned:
-		return ocsfDelete, "Delete"
+		return ocsfDelete, ocsfCaptions[ocsfDelete]
 	default:
 		return ocsfOther, event
 	}

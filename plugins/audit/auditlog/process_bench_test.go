@@ -82,6 +82,7 @@ func startBenchWriter(b *testing.B, workspace string, records int) *benchWriter 
 
 // run has it write, and answers how long each commit took.
 func (w *benchWriter) run(b *testing.B) (took []time.Duration) {
+	b.Helper()
 	if _, err := io.WriteString(w.in, "go\n"); err != nil {
 		b.Error(err)
 	}
