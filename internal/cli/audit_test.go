@@ -2,11 +2,13 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -167,4 +169,84 @@ vector "v" {
 	assertOutcome(t, run(t, dir, tenant.env(), "audit", "verify"), 0, "complete  yes")
 	assertOutcome(t, run(t, dir, tenant.env(), "run"), 0)
 	assertOutcome(t, run(t, dir, tenant.env(), "audit", "verify"), 0, "complete  yes")
+}
+
+// As a user who may not write to the suite, one is told so, and nothing is
+// tried; with best effort everything is.
+func TestAuditReadOnly(t *testing.T) {
+	t.Parallel()
+	tenant := newForeignTenant(t, quirks{})
+	spec := fmt.Sprintf(foreignBase, "", "", 1, "20s") + `
+variable "mode" {
+  type = string
+}
+plugin "audit" {
+  mode = var.mode
+}
+vector "v" {
+  action = action.inventory_sync
+  input  = { sku = "SKU-1", warehouseId = "W-1" }
+}
+`
+	dir := shortTemp(t)
+	if err := os.WriteFile(filepath.Join(dir, "suite.assay.hcl"), []byte(spec), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	closeTo(t, dir)
+	for mode, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"strict":      {3, "the audit log .assay/audit cannot be written: permission denied; let the user who runs assay write there"},
+		"best_effort": {0, "Audit record could not be written"},
+	} {
+		out := asReader(t, dir, tenant.env(), "run", "--var", "mode="+mode)
+		assertOutcome(t, out, want.code, want.says)
+	}
+}
+
+// closeTo lets nobody write to a suite and its state folder.
+func closeTo(t *testing.T, dir string) {
+	t.Helper()
+	state := filepath.Join(dir, ".assay")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(state, ".gitignore"), []byte("*\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, mode := range map[string]os.FileMode{
+		filepath.Join(state, ".gitignore"): 0o444, filepath.Join(dir, "suite.assay.hcl"): 0o444, state: 0o555, dir: 0o555,
+	} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = errors.Join(os.Chmod(dir, 0o700), os.Chmod(state, 0o700)) })
+}
+
+// asReader runs assay as a user who may read a suite that is closed.
+func asReader(t *testing.T, dir string, env []string, args ...string) outcome {
+	t.Helper()
+	temp := shortTemp(t)
+	if err := os.Chmod(temp, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), filepath.Join(binDir, "assay"), args...)
+	command.Dir, command.Env = dir, environment(dir, temp, env...)
+	if os.Geteuid() == 0 {
+		// The binary may stand where others cannot go: it is handed over open.
+		binary, err := os.Open(command.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer binary.Close()
+		command.Path, command.ExtraFiles = "/proc/self/fd/3", []*os.File{binary}
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	text, err := command.CombinedOutput()
+	if command.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return outcome{code: command.ProcessState.ExitCode(), stdout: string(text)}
 }
