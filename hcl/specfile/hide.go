@@ -32,10 +32,18 @@ func hide(source []byte, name string, secrets []string) []byte {
 	hidden := bytes.Clone(source)
 	// What cannot be read has no literals that somebody took a secret from.
 	tokens, _ := hclsyntax.LexConfig(source, name, hcl.InitialPos)
+	from := -1 // where the literal begins: an escape parts it into several tokens
 	for _, token := range tokens {
 		switch token.Type {
 		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenNumberLit:
-			hideIn(hidden[token.Range.Start.Byte:token.Range.End.Byte], secrets)
+			if from < 0 {
+				from = token.Range.Start.Byte
+			}
+		default:
+			if from >= 0 {
+				hideIn(hidden[from:token.Range.Start.Byte], secrets)
+			}
+			from = -1
 		}
 	}
 	return hidden
@@ -50,10 +58,21 @@ func hideIn(literal []byte, secrets []string) {
 			switch {
 			case form == "":
 			case string(literal) == form:
-				copy(literal, bytes.Repeat([]byte("*"), len(literal)))
+				copy(literal, stars(form))
 			case len(form) >= shortestHidden:
-				copy(literal, bytes.ReplaceAll(literal, []byte(form), bytes.Repeat([]byte("*"), len(form))))
+				copy(literal, bytes.ReplaceAll(literal, []byte(form), stars(form)))
 			}
 		}
 	}
+}
+
+// stars take the place of a text, in as many lines.
+func stars(text string) []byte {
+	hidden := []byte(text)
+	for i, c := range hidden {
+		if c != '\n' {
+			hidden[i] = '*'
+		}
+	}
+	return hidden
 }
