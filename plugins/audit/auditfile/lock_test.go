@@ -15,6 +15,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is longer than any lock of these tests is held.
+const patience = 20 * time.Second
+
 // lockFolder is a folder with the files that are locked.
 func lockFolder(t *testing.T) string {
 	t.Helper()
@@ -29,7 +32,9 @@ func lockFolder(t *testing.T) string {
 
 func take(t *testing.T, l *auditfile.Interlock) {
 	t.Helper()
-	if err := l.Lock(t.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := l.Lock(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -57,7 +62,11 @@ func TestWhoGivesUpHoldsNothing(t *testing.T) {
 	}
 	release(t, quitter) // has nothing
 	waiting := make(chan error)
-	go func() { waiting <- next.Lock(t.Context()) }()
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		waiting <- next.Lock(ctx)
+	}()
 	select {
 	case err := <-waiting:
 		t.Fatalf("two have the lock: %v", err)
