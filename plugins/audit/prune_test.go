@@ -107,7 +107,7 @@ func TestShutdownEndsPruning(t *testing.T) {
 	p.startPruning(t.Context(), "run", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if err := p.endPruning(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := p.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 	<-p.pruning.done
