@@ -377,6 +377,30 @@ func TestRevokedTokenIsReplacedOnceForAll(t *testing.T) {
 	})
 }
 
+// A platform may take back one token after the other: each that it knew once is
+// replaced, however soon.
+func TestTokensThatAreRevokedAgainAndAgainAreReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{life: time.Hour}
+		tokens := i.tokens()
+		uses := map[string]int{}
+		for range 9 {
+			err := tokens.Do(t.Context(), func(token string) error {
+				if uses[token]++; uses[token] > 3 {
+					return typed(sdk.Unauthenticated, true, 401)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := i.fetches.Load(); n != 3 {
+			t.Errorf("%d fetches for nine calls of three a token", n)
+		}
+	})
+}
+
 func TestFreshTokenRefusedIsSaid(t *testing.T) {
 	i := &issuer{life: time.Hour}
 	calls := 0

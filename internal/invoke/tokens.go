@@ -25,6 +25,7 @@ type Tokens struct {
 	current   string
 	refreshAt time.Time // zero: until a peer refuses it
 	rejected  string
+	accepted  bool      // a peer knew the current one
 	replaced  time.Time // when the current one came in place of one that a peer refused
 	refused   error     // a sign-in that was refused: it will be again …
 	retryAt   time.Time // … until then
@@ -34,8 +35,8 @@ type Tokens struct {
 // need not all hear it from the platform; a monitor must notice that it ended.
 const refusalHold = time.Minute
 
-// fresh is how long a token that came in place of a refused one is as good as
-// the next would be.
+// fresh is how long a token that came in place of a refused one, and that no
+// peer ever knew, is as good as the next would be.
 const fresh = 30 * time.Second
 
 // NewTokens builds a cache over fetch. seen is told each new token before
@@ -53,19 +54,29 @@ func (t *Tokens) Do(ctx context.Context, call func(token string) error) error {
 		return err
 	}
 	if err = call(token); !errors.Is(err, sdk.Unauthenticated) {
+		t.accept(token)
 		return err
 	}
 	if t.reject(token) {
 		if token, err = t.get(ctx); err != nil {
 			return err
 		}
-		err = call(token)
+		if err = call(token); !errors.Is(err, sdk.Unauthenticated) {
+			t.accept(token)
+		}
 	}
 	if errors.Is(err, sdk.Unauthenticated) {
 		return fmt.Errorf("a token fetched just now was refused as well: the client is known to the token endpoint, "+
 			"but lacks a scope or is meant for another tenant: %w", err)
 	}
 	return err
+}
+
+// accept notes that a peer knows a token.
+func (t *Tokens) accept(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accepted = t.accepted || t.current == token
 }
 
 // reject makes the next call fetch another token. It answers whether that can
@@ -76,7 +87,7 @@ func (t *Tokens) reject(token string) bool {
 	if t.current != token {
 		return true // there is another already
 	}
-	if time.Since(t.replaced) < fresh {
+	if !t.accepted && time.Since(t.replaced) < fresh {
 		return false
 	}
 	t.current, t.rejected = "", token
@@ -138,7 +149,7 @@ func (t *Tokens) refresh(ctx context.Context) (string, error) {
 	if rejected != "" {
 		t.replaced = time.Now()
 	}
-	t.current, t.rejected = fetched.Value, ""
+	t.current, t.rejected, t.accepted = fetched.Value, "", false
 	t.refreshAt = refreshTime(fetched, time.Now())
 	return fetched.Value, nil
 }
