@@ -133,10 +133,10 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 	inputs.AllowUnset = true
 	s := &suite{}
 	if !found.load(c.options.suite, s).HasErrors() {
-		found.add(s.spec, s.build(ctx, plan.Options{
+		found.build(ctx, s, plan.Options{
 			Inputs: inputs, Describe: host.Describe, Now: time.Now().UTC(),
 			Handlers: action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger)},
-		}))
+		})
 	}
 	if !found.diags.HasErrors() && s.plan.ClassifyScript != "" {
 		diags, err := s.configureHook(ctx, host)

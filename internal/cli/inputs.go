@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,22 +65,36 @@ func (f *inputFlags) inputs(p *process, found *findings) (plan.Inputs, error) {
 }
 
 // undeclared refuses values of variables that no suite declares: most are typos.
-func (f *inputFlags) undeclared(inputs plan.Inputs, suites []*specfile.Suite) error {
+// In a file, which may serve many suites, they are warned of.
+func (f *inputFlags) undeclared(inputs plan.Inputs, suites []*specfile.Suite, found *findings) error {
 	var names []string
 	for _, s := range suites {
 		for name := range s.Variables {
 			names = append(names, name)
 		}
 	}
+	hint := func(name string) string {
+		if near := specfile.Nearest(name, names); near != "" {
+			return fmt.Sprintf(": did you mean %q?", near)
+		}
+		return ""
+	}
 	for _, flag := range inputs.Flags {
-		if slices.Contains(names, flag.Name) {
-			continue
+		if !slices.Contains(names, flag.Name) {
+			return usageError("--var %s: no suite declares a variable of that name%s", flag.Name, hint(flag.Name))
 		}
-		hint := ""
-		if near := specfile.Nearest(flag.Name, names); near != "" {
-			hint = fmt.Sprintf(": did you mean %q?", near)
+	}
+	for _, file := range inputs.Files {
+		for _, name := range slices.Sorted(maps.Keys(file)) {
+			if at := file[name].Range; !slices.Contains(names, name) {
+				found.diags = found.diags.Append(&hcl.Diagnostic{
+					Severity: hcl.DiagWarning,
+					Summary:  "Value for undeclared variable",
+					// No source is shown: the value may be a secret.
+					Detail: fmt.Sprintf("%s:%d gives %q a value, and no suite declares a variable of that name%s", at.Filename, at.Start.Line, name, cmp.Or(hint(name), ".")),
+				})
+			}
 		}
-		return usageError("--var %s: no suite declares a variable of that name%s", flag.Name, hint)
 	}
 	return nil
 }

@@ -208,9 +208,9 @@ func (e *execution) load(ctx context.Context, options plan.Options) error {
 		return e.refuse()
 	}
 	for _, s := range e.loaded {
-		e.found.add(s.spec, s.build(ctx, options))
+		e.found.build(ctx, s, options)
 	}
-	if err := e.undeclared(options.Inputs, specs); err != nil {
+	if err := e.undeclared(options.Inputs, specs, &e.found); err != nil {
 		return err
 	}
 	if e.found.diags.HasErrors() {

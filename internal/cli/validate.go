@@ -103,7 +103,7 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		if diags.HasErrors() {
 			found.addPlan(ctx, s, options)
 		} else {
-			found.add(s.spec, s.build(ctx, options))
+			found.build(ctx, s, options)
 			problems, err := s.compileScripts(ctx)
 			if err != nil {
 				return nil, err
@@ -111,5 +111,5 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 			found.add(s.spec, problems)
 		}
 	}
-	return suites, flags.undeclared(inputs, specs)
+	return suites, flags.undeclared(inputs, specs, found)
 }
