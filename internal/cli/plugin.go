@@ -31,11 +31,11 @@ func builtins() map[string]sdk.Plugin {
 func newPlugin(p *process) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "plugin",
-		Short: "Serve the built-in plugins",
+		Short: "Write, test and serve plugins",
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(newPluginServe(p))
+	command.AddCommand(newPluginTest(p), newPluginServe(p))
 	return command
 }
 

@@ -126,31 +126,19 @@ func Example() {
 }
 
 func TestExampleConforms(t *testing.T) {
-	server := acmePlatform()
-	defer server.Close()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	submit := func(ctx context.Context, client *sdk.Client, action, input string) error {
-		_, err := client.Submit(ctx, sdk.SubmitRequest{ActionID: action, Input: json.RawMessage(input)})
-		return err
-	}
-	subject := sdktest.Subject{
-		Config: acmeConfig(server),
-		Wrong:  map[string]sdk.Config{"timeout": {Attributes: json.RawMessage(`{"base_url":"http://x","timeout":"0s"}`)}},
-		Operate: func(ctx context.Context, client *sdk.Client, size int) error {
-			return submit(ctx, client, "echo", `"`+strings.Repeat("x", size)+`"`)
-		},
-		Hang: func(ctx context.Context, client *sdk.Client) error { return submit(ctx, client, "hang", "{}") },
+	samples, err := sdktest.ReadSamples("testdata/acme.json")
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Run("program", func(t *testing.T) {
-		subject.Command, subject.New = []string{executable, "acme"}, nil
-		sdktest.Run(t, subject)
+		sdktest.Run(t, sdktest.Subject{Command: []string{executable, "acme"}, Samples: samples})
 	})
 	t.Run("value", func(t *testing.T) {
-		subject.Command, subject.New = nil, func() sdk.Plugin { return new(Acme) }
-		sdktest.Run(t, subject)
+		sdktest.Run(t, sdktest.Subject{New: func() sdk.Plugin { return new(Acme) }, Samples: samples})
 	})
 }
 
