@@ -34,7 +34,7 @@ func checks() []check {
 		{"large-documents", "take and answer messages of up to 16 MB: a document of 5 MB is passed", (*trial).takesLargeDocuments},
 		{"concurrency", "answer 128 calls at once", (*trial).worksConcurrently},
 		{"hostile-documents", "answer documents that are not what it expects, with an answer or an error, and go on", (*trial).survivesDocuments},
-		{"panic", "answer a panic, or an exception, with an error of kind internal, and go on", (*trial).answersPanic},
+		{"panics", "answer a panic, or an exception, with an error of kind internal, and go on", (*trial).answersPanic},
 		{"stdout", "write nothing to stdout but the handshake: logs belong on stderr", (*trial).keepsStdout},
 		{"secrets", "keep the values of sensitive attributes out of its errors and its stderr", (*trial).keepsSecrets},
 		{"shutdown", "answer Shutdown and then go-plugin's GRPCController.Shutdown, and end within 2 s", (*trial).shutsDown},

@@ -27,13 +27,21 @@ const maxDescription = 1 << 20 // bytes
 
 // describe is what the plugin says of itself, asked once.
 func (t *trial) describe(ctx context.Context) (*sdk.Description, error) {
-	if t.description != nil {
+	switch {
+	case t.description != nil:
 		return t.description, nil
+	case t.undescribed:
+		return nil, skip("the plugin does not describe itself: see the check describe")
 	}
+	d, err := t.readDescription(ctx)
+	t.description, t.undescribed = d, err != nil
+	return d, err
+}
+
+func (t *trial) readDescription(ctx context.Context) (*sdk.Description, error) {
 	if t.Command == nil {
 		d := sdk.Describe(t.New())
-		t.description = &d
-		return t.description, nil
+		return &d, nil
 	}
 	stdout, err := t.printDescription(ctx)
 	if err != nil {
@@ -47,8 +55,7 @@ func (t *trial) describe(ctx context.Context) (*sdk.Description, error) {
 	if decoder.More() {
 		return nil, failed("`describe --json` prints more than one JSON document")
 	}
-	t.description = &d
-	return t.description, nil
+	return &d, nil
 }
 
 func (t *trial) printDescription(ctx context.Context) ([]byte, error) {

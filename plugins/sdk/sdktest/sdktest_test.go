@@ -102,7 +102,7 @@ func TestBrokenPluginsFail(t *testing.T) {
 		"large-documents":   {"takes small documents": "too large"},
 		"concurrency":       {"takes few calls": "too many calls"},
 		"hostile-documents": {"dies of what is not JSON": "exit status 2"},
-		"panic":             {"dies of a panic": "exit status 2", "says that a panic is the peer's": "kind internal"},
+		"panics":            {"dies of a panic": "exit status 2", "says that a panic is the peer's": "kind internal"},
 		"stdout":            {"writes to stdout": "1048576 bytes"},
 		"shutdown":          {"lingers": "runs on", "ends with status 3": "exit status 3"},
 		"host-death":        {"ignores the lifeline": "runs on"},

@@ -33,6 +33,7 @@ type trial struct {
 	Subject
 
 	description *sdk.Description // once it is known
+	undescribed bool             // it cannot be known
 	dead        error            // why no process of it can be started
 
 	closing []func() // ends what the running check has started
