@@ -35,7 +35,7 @@ func newPlugin(p *process) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(newPluginTest(p), newPluginServe(p))
+	command.AddCommand(newPluginNew(p), newPluginTest(p), newPluginServe(p))
 	return command
 }
 
