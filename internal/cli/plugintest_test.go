@@ -1,8 +1,10 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,21 +21,28 @@ type pluginReport struct {
 	Checks  []struct{ Check, Status, Must, Seen string }
 }
 
-// conformance runs `assay plugin test --json` on a program.
+// conformance runs `assay plugin test --json` on a program. It starts the
+// program some twenty times, which may take an interpreter its time.
 func conformance(t *testing.T, samples string, program ...string) (pluginReport, outcome) {
 	t.Helper()
-	args := []string{"plugin", "test", "--json"}
-	if samples != "" {
-		path, err := filepath.Abs(samples)
-		if err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "--config", path)
+	path, err := filepath.Abs(samples)
+	if err != nil {
+		t.Fatal(err)
 	}
-	out := run(t, t.TempDir(), nil, append(args, program...)...)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
+	defer cancel()
+	var stdout, stderr strings.Builder
+	temp := shortTemp(t)
+	command := exec.CommandContext(ctx, filepath.Join(binDir, "assay"), append([]string{"plugin", "test", "--json", "--config", path}, program...)...)
+	command.Env, command.Stdout, command.Stderr = environment(t.TempDir(), temp), &stdout, &stderr
+	_ = command.Run() // the exit status tells
+	out := outcome{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 	var report pluginReport
 	if err := json.Unmarshal([]byte(out.stdout), &report); err != nil {
 		t.Fatalf("%v\n%s%s", err, out.stdout, out.stderr)
+	}
+	if left := files(t, temp); len(left) > 0 {
+		t.Errorf("temporary files are left behind: %v", left)
 	}
 	return report, out
 }

@@ -113,9 +113,17 @@ func (t *trial) launch(ctx context.Context, socketDir string, environ ...string)
 	return p, nil
 }
 
+// maxSocketDir leaves room for a socket's name: its path may have 104 bytes on
+// every Unix.
+const maxSocketDir = 64
+
 // socketDir is a private folder whose path is short enough for sockets.
 func (t *trial) socketDir() (string, error) {
-	dir, err := os.MkdirTemp("/tmp", "assay-")
+	base := os.TempDir()
+	if len(base)+len("/assay-1234567890") > maxSocketDir {
+		base = "/tmp"
+	}
+	dir, err := os.MkdirTemp(base, "assay-")
 	if err != nil {
 		return "", undecided{fmt.Errorf("make a folder for the plugin's socket: %w", err)}
 	}
