@@ -67,3 +67,17 @@ func TestFiles(t *testing.T) {
 		t.Errorf("go.mod is\n%s, want\n%s (%v)", content, want, err)
 	}
 }
+
+// TestReadmeShowsTheTest: the test in plugins/README.md is the one that new
+// plugins get.
+func TestReadmeShowsTheTest(t *testing.T) {
+	template, err := templates.ReadFile("templates/plugin_test.go.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(template), "func TestConforms")
+	readme, err := os.ReadFile("../../plugins/README.md")
+	if err != nil || !strings.Contains(string(readme), "```go\nfunc TestConforms"+body+"```") {
+		t.Errorf("plugins/README.md must hold the test of new plugins (%v)", err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -155,5 +156,28 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 	if !found || !strings.Contains(string(readme), "```go\n"+strings.TrimSpace(example)+"\n```") {
 		t.Error("plugins/README.md must hold the example as it is in plugins/sdk/example_test.go")
+	}
+}
+
+// TestReadmeDocuments: the JSON in the documentation is what the SDK reads.
+func TestReadmeDocuments(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples, err := os.ReadFile("testdata/acme.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllSubmatch(readme, -1)
+	if len(documents) != 4 || !bytes.Equal(documents[0][1], samples) {
+		t.Fatalf("plugins/README.md must hold testdata/acme.json and three documents, and holds %d blocks of JSON", len(documents))
+	}
+	for i, into := range []any{new(sdk.Description), new(sdk.Execution), new(sdk.Event)} {
+		decoder := json.NewDecoder(bytes.NewReader(documents[i+1][1]))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(into); err != nil {
+			t.Errorf("%T: %v", into, err)
+		}
 	}
 }

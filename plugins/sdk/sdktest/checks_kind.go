@@ -85,7 +85,7 @@ func (t *trial) runsActions(ctx context.Context) (string, error) {
 	if polls == 0 {
 		return fmt.Sprintf("Submit answered %s at once", execution.Status), nil
 	}
-	return fmt.Sprintf("a session that ended %s; Poll was called %d times", execution.Status, polls), nil
+	return fmt.Sprintf("a session that ended %s; polls: %d", execution.Status, polls), nil
 }
 
 // toTheEnd polls a session to its end.

@@ -185,3 +185,27 @@ func FuzzReadHandshake(f *testing.F) {
 		}
 	})
 }
+
+// TestReadmeDescription: the description in the documentation passes the
+// checks.
+func TestReadmeDescription(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "### Described")
+	_, rest, _ = strings.Cut(rest, "```json\n")
+	text, _, _ := strings.Cut(rest, "```")
+	var d sdk.Description
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Schema.Attributes) != 4 {
+		t.Errorf("%d attributes, want 4", len(d.Schema.Attributes))
+	}
+	for _, a := range d.Schema.Attributes {
+		if err := wrongAttribute(a); err != nil {
+			t.Error(err)
+		}
+	}
+}
