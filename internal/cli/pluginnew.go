@@ -40,7 +40,7 @@ NAME is what suites call the plugin; its program is assay-plugin-NAME.`,
   assay plugin new target acme --module github.com/acme/assay-plugin-acme
   cd assay-plugin-acme && go mod tidy && go test ./...
 
-  # Against a working copy of assay
+  # Against a working copy of assay's source
   assay plugin new sink pager --replace ../assay`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {

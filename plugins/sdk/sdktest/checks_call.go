@@ -117,7 +117,7 @@ func (t *trial) stopsWhenCanceled(ctx context.Context) (string, error) {
 func (t *trial) worksStill(ctx context.Context, r *running) error {
 	o, err := t.main(t.Samples.Operation, 0)
 	if err != nil {
-		return nil //nolint:nilerr // nothing to call
+		return nil // nothing to call
 	}
 	if t.Samples.Hang != nil && len(t.Samples.Hang.Attributes) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, patience)
@@ -274,16 +274,22 @@ type hostileCall struct {
 	call func(ctx context.Context) error
 }
 
-func hostileDocuments() map[string][]byte {
-	return map[string][]byte{
-		"nothing":                 nil,
-		"null":                    []byte("null"),
-		"a number":                []byte("-1e400"),
-		"an array":                []byte("[[],{}]"),
-		"text that is not JSON":   []byte(`{"a":`),
-		"bytes that are not text": {0xff, 0x00, 0xfe, '{'},
-		"100,000 nested arrays":   []byte(strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)),
-		"fields of wrong types":   []byte(`{"input":7,"id":[],"type":{},"time":1,"error":"x","trace":0,"classification":[]}`),
+// hostileDocument is one of them.
+type hostileDocument struct {
+	what string
+	text []byte
+}
+
+func hostileDocuments() []hostileDocument {
+	return []hostileDocument{
+		{"nothing", nil},
+		{"null", []byte("null")},
+		{"a number", []byte("-1e400")},
+		{"an array", []byte("[[],{}]")},
+		{"text that is not JSON", []byte(`{"a":`)},
+		{"bytes that are not text", []byte{0xff, 0x00, 0xfe, '{'}},
+		{"100,000 nested arrays", []byte(strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000))},
+		{"fields of wrong types", []byte(`{"input":7,"id":[],"type":{},"time":1,"error":"x","trace":0,"classification":[]}`)},
 	}
 }
 
@@ -300,7 +306,8 @@ func (t *trial) hostile(r *running) []hostileCall {
 	if t.Samples.Target != nil {
 		target = t.Samples.Target.ActionID
 	}
-	for what, document := range hostileDocuments() {
+	for _, d := range hostileDocuments() {
+		what, document := d.what, d.text
 		if t.is(sdk.KindTarget) {
 			add("Submit of "+what, func(ctx context.Context) error {
 				_, err := pluginv1.NewTargetClient(r.conn).Submit(ctx, &pluginv1.SubmitRequest{Token: token, ActionId: target, Input: document})

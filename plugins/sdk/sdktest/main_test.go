@@ -103,7 +103,7 @@ func (e *everything) print(args []string) int {
 		"is of no kind":         {`"kinds": [`, `"kinds": [], "x": [`},
 		"is of an odd kind":     {`"auth",`, `"cook",`},
 		"hides a kind":          {`"auth",`, ``},
-		"misspells a key":       {`"summary"`, `"sumary": "", "summary"`},
+		"misspells a key":       {`"summary"`, `"abstract": "", "summary"`},
 		"prints two documents":  {"\n}\n", "\n}\n{}\n"},
 		"is no JSON":            {"{", "name:"},
 		"describes itself anew": {`"version": "1"`, fmt.Sprintf(`"version": "%d"`, time.Now().UnixNano())},
@@ -200,7 +200,7 @@ func (e *everything) Configure(_ context.Context, config sdk.Config) (sdk.Config
 }
 
 // request makes one request to the peer, but for the fault.
-func (e *everything) request(ctx context.Context, path string, body []byte) (json.RawMessage, error) {
+func (e *everything) request(ctx context.Context, path string, body []byte) error {
 	switch e.fault {
 	case "keeps its request":
 		ctx = context.WithoutCancel(ctx)
@@ -213,7 +213,7 @@ func (e *everything) request(ctx context.Context, path string, body []byte) (jso
 	for range map[bool]int{false: 1, true: 3}[e.fault == "retries"] {
 		post, wrong := http.NewRequestWithContext(ctx, http.MethodPost, e.settings.BaseURL+path, bytes.NewReader(body))
 		if wrong != nil {
-			return nil, wrong
+			return wrong
 		}
 		response, err = sdkhttp.Do(http.DefaultClient, post, 16<<20)
 		if err == nil && response.Status < 500 {
@@ -226,16 +226,16 @@ func (e *everything) request(ctx context.Context, path string, body []byte) (jso
 	case err == nil && !json.Valid(response.Body):
 		err = &sdk.Error{Kind: sdk.Protocol, Sent: true, Message: "the answer is not JSON"}
 	}
-	return e.answer(response, err)
+	return e.typed(err)
 }
 
-// answer changes an error as the fault has it.
-func (e *everything) answer(response *sdkhttp.Response, err error) (json.RawMessage, error) {
+// typed changes an error as the fault has it.
+func (e *everything) typed(err error) error {
 	var typed *sdk.Error
 	if errors.As(err, &typed) {
 		switch e.fault {
 		case "does not type its errors":
-			return nil, errors.New(typed.Message)
+			return errors.New(typed.Message)
 		case "says that nothing was sent":
 			typed.Sent = false
 		case "says that all was sent":
@@ -245,20 +245,17 @@ func (e *everything) answer(response *sdkhttp.Response, err error) (json.RawMess
 		case "quotes its secret":
 			typed.Detail = "with the secret " + e.settings.Secret
 		case "ignores errors":
-			return json.RawMessage("{}"), nil
+			return nil
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return response.Body, nil
+	return err
 }
 
 func (e *everything) Token(ctx context.Context, _ string) (sdk.Token, error) {
 	if kept := e.token.Load(); kept != nil && e.fault == "keeps its token" {
 		return sdk.Token{Value: *kept}, nil
 	}
-	_, err := e.request(ctx, "/token", nil)
+	err := e.request(ctx, "/token", nil)
 	value := "t0ken"
 	if e.fault == "gives a token of two lines" {
 		value = "t0\nken"
@@ -290,7 +287,7 @@ func (e *everything) Submit(ctx context.Context, r sdk.SubmitRequest) (sdk.Submi
 		}
 		time.Sleep(20 * time.Millisecond) // so that the calls meet
 	}
-	_, err := e.request(ctx, "/submit", r.Input)
+	err := e.request(ctx, "/submit", r.Input)
 	switch {
 	case e.fault == "does not end in time" && errors.Is(err, context.DeadlineExceeded):
 		time.Sleep(5 * time.Second)
@@ -301,7 +298,7 @@ func (e *everything) Submit(ctx context.Context, r sdk.SubmitRequest) (sdk.Submi
 }
 
 func (e *everything) Poll(ctx context.Context, _ sdk.PollRequest) (sdk.PollResult, error) {
-	_, err := e.request(ctx, "/poll", nil)
+	err := e.request(ctx, "/poll", nil)
 	result := sdk.PollResult{Status: "DONE", Execution: &sdk.Execution{Status: sdk.StatusCompleted}}
 	switch e.fault {
 	case "fails without an error":
@@ -314,11 +311,11 @@ func (e *everything) Poll(ctx context.Context, _ sdk.PollRequest) (sdk.PollResul
 	return result, err
 }
 
-func (e *everything) Metrics(context.Context, sdk.MetricsRequest) (sdk.MetricsPage, error) {
+func (e *everything) Metrics(ctx context.Context, request sdk.MetricsRequest) (sdk.MetricsPage, error) {
 	if e.fault == "cannot say that it has no analytics" {
 		return sdk.MetricsPage{}, errors.New("not implemented")
 	}
-	return sdk.UnsupportedTarget{}.Metrics(context.Background(), sdk.MetricsRequest{})
+	return sdk.UnsupportedTarget{}.Metrics(ctx, request)
 }
 
 func (e *everything) GetSchema(context.Context, sdk.SchemaRequest) (json.RawMessage, error) {
@@ -342,7 +339,7 @@ func (e *everything) Deliver(ctx context.Context, events []sdk.Event) error {
 	if len(events) > 1 && e.fault == "refuses batches" || len(events) == 0 && e.fault == "refuses no event" {
 		return errors.New("one at a time")
 	}
-	_, err := e.request(ctx, "/events", nil)
+	err := e.request(ctx, "/events", nil)
 	return err
 }
 

@@ -60,7 +60,7 @@ func TestBrokenPluginsFail(t *testing.T) {
 			"names an attribute of the host's": `"auth" must be`, "declares an attribute twice": "there twice",
 			"does not explain an attribute": "no description", "has a default of another type": "default of attribute",
 			"has an odd format": `format "colour"`, "requires what has a default": "one of the two",
-			"has an odd type": `is "text"`, "misspells a key": "sumary",
+			"has an odd type": `is "text"`, "misspells a key": "abstract",
 		},
 		"cookie": {
 			"needs no cookie": "ended with status 0", "throws without the cookie": "stack trace",
@@ -160,10 +160,10 @@ func TestUndecided(t *testing.T) {
 
 func TestReadSamples(t *testing.T) {
 	for content, why := range map[string]string{
-		``:                 "EOF",
-		`{"atributes":{}}`: "atributes",
-		`{} {}`:            "more than one",
-		`{"peer":{}}`:      "peer.attribute",
+		``:                "EOF",
+		`{"settings":{}}`: "settings",
+		`{} {}`:           "more than one",
+		`{"peer":{}}`:     "peer.attribute",
 		`{"peer":{"attribute":"u","answers":{"GET /{":{}}}}`: "peer.answers",
 	} {
 		path := filepath.Join(t.TempDir(), "plugintest.json")
