@@ -63,18 +63,18 @@ func (t *trial) printDescription(ctx context.Context) ([]byte, error) {
 	defer cancel()
 	cmd := program(ctx, t.Subject, "describe", "--json")
 	cmd.WaitDelay = lastWords
-	stderr := &output{}
-	cmd.Stderr = stderr
-	stdout, err := cmd.Output()
+	stdout, stderr := &short{limit: maxDescription}, &output{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err := cmd.Run()
 	switch {
+	case stdout.passed:
+		return nil, failed("`describe --json` prints more than %d bytes", maxDescription)
 	case ctx.Err() != nil:
 		return nil, failed("`describe --json` did not end within %v", startTimeout)
 	case err != nil:
 		return nil, failed("`describe --json`: %w; %s", err, stderr.lastLines())
-	case len(stdout) > maxDescription:
-		return nil, failed("`describe --json` prints %d bytes, of which the host reads %d", len(stdout), maxDescription)
 	}
-	return stdout, nil
+	return stdout.text.Bytes(), nil
 }
 
 func (t *trial) describes(ctx context.Context) (string, error) {
@@ -220,19 +220,19 @@ func (t *trial) startByHand(ctx context.Context, environ ...string) (string, err
 	cmd := program(ctx, t.Subject)
 	cmd.Env = slices.Concat(cmd.Env, []string{"PLUGIN_UNIX_SOCKET_DIR=" + dir, "TMPDIR=" + dir}, environ)
 	cmd.WaitDelay = lastWords
-	stderr := &output{}
-	cmd.Stderr = stderr
-	stdout, err := cmd.Output()
+	stdout, stderr := &short{limit: 100}, &output{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
+	case stdout.text.Len() > 0:
+		return "", failed("it wrote %q to stdout", stdout.text.String())
 	case ctx.Err() != nil:
 		return "", failed("it did not end within %v", startTimeout)
 	case err == nil:
 		return "", failed("it ended with status 0")
 	case !errors.As(err, &exit):
 		return "", failed("the program cannot be started: %w", err)
-	case len(stdout) > 0:
-		return "", failed("it wrote %q to stdout", stdout[:min(len(stdout), 100)])
 	}
 	if why := notPlain(stderr.String()); why != "" {
 		return "", failed("stderr %s", why)

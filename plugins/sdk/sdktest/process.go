@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -74,6 +75,21 @@ func (o *output) lastLines() string {
 		lines[i] = line[:min(len(line), 300)]
 	}
 	return "its last lines: " + strings.Join(lines, " | ")
+}
+
+// short takes so many bytes, and breaks the pipe of whoever writes more.
+type short struct {
+	limit  int
+	text   bytes.Buffer
+	passed bool
+}
+
+func (s *short) Write(p []byte) (int, error) {
+	if s.passed = s.text.Len()+len(p) > s.limit; s.passed {
+		s.text.Write(p[:s.limit-s.text.Len()])
+		return 0, io.ErrShortWrite
+	}
+	return s.text.Write(p)
 }
 
 // launch starts the program. socketDir is where its socket belongs.
