@@ -59,6 +59,9 @@ func newPeer(ctx context.Context, p *Peer) (*peer, error) {
 	served := &peer{address: listener.Addr().String(), well: well, arrived: make(chan struct{}, 1024), gone: make(chan struct{}, 1024)}
 	served.behave(well.ServeHTTP)
 	served.server = &http.Server{Handler: http.HandlerFunc(served.serve), ReadHeaderTimeout: time.Minute}
+	// On a connection that is used again, a client may rightly make a request
+	// twice.
+	served.server.SetKeepAlivesEnabled(false)
 	go func() { _ = served.server.Serve(listener) }()
 	return served, nil
 }
