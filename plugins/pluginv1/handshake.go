@@ -1,7 +1,5 @@
 package pluginv1
 
-import "strings"
-
 // Version is the number of this protocol, negotiated at the handshake.
 const Version = 1
 
@@ -18,15 +16,3 @@ const LifelineEnv = "ASSAY_PLUGIN_LIFELINE"
 
 // MaxMessage is the size of the largest message in bytes, both ways.
 const MaxMessage = 16 << 20
-
-// IsAllowedEnv says whether plugins get a variable of the host's environment.
-// Secrets live in environments: a plugin gets those that its block names,
-// through Configure.
-func IsAllowedEnv(name string) bool {
-	switch name {
-	case "PATH", "HOME", "TMPDIR", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
-		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy":
-		return true
-	}
-	return strings.HasPrefix(name, "LC_")
-}
