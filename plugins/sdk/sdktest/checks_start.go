@@ -10,12 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
@@ -116,7 +116,7 @@ func (t *trial) describesAgain(ctx context.Context) error {
 			return failed("`describe --json` does not print JSON: %w", err)
 		}
 	}
-	if !cmp.Equal(printed[0], printed[1]) {
+	if !reflect.DeepEqual(printed[0], printed[1]) {
 		return failed("`describe --json` prints something else the second time")
 	}
 	return nil
