@@ -57,7 +57,7 @@ func New(dir string, p Plugin) ([]string, error) {
 	case err == nil && len(entries) > 0:
 		return nil, fmt.Errorf("%s is not empty: nothing is overwritten; give another folder", dir)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("write the plugin: %w", err)
+		return nil, fmt.Errorf("%s is no folder that can be read: give another one", dir)
 	}
 	names := slices.Sorted(maps.Keys(files))
 	for _, name := range names {
