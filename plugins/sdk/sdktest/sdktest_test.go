@@ -60,7 +60,7 @@ func TestBrokenPluginsFail(t *testing.T) {
 			"names an attribute of the host's": `"auth" must be`, "declares an attribute twice": "there twice",
 			"does not explain an attribute": "no description", "has a default of another type": "default of attribute",
 			"has an odd format": `format "colour"`, "requires what has a default": "one of the two",
-			"has an odd type": `is "text"`, "misspells a key": "abstract",
+			"has an odd type": `"text" is no type`, "misspells a key": "abstract",
 		},
 		"cookie": {
 			"needs no cookie": "ended with status 0", "throws without the cookie": "stack trace",
@@ -208,4 +208,18 @@ func TestReadmeDescription(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func FuzzDescription(f *testing.F) {
+	f.Add([]byte(`{"schema":{"attributes":[{"name":"a","type":["object",{"b":"string"},["b"]],"default":{}}]}}`))
+	f.Add([]byte(`{"schema":{"attributes":[{"name":"a","type":["object",{"b":"string"},["c"]],"default":{}}]}}`))
+	f.Fuzz(func(_ *testing.T, text []byte) {
+		var d sdk.Description
+		if json.Unmarshal(text, &d) != nil {
+			return
+		}
+		for _, a := range d.Schema.Attributes {
+			_ = wrongAttribute(a)
+		}
+	})
 }
