@@ -35,7 +35,7 @@ func (p *platforms) start(ctx context.Context) error {
 	for _, plugin := range p.plan.Plugins {
 		if plugin.Is(sdk.KindTarget) || plugin.Is(sdk.KindAuth) {
 			needed = append(needed, plugin)
-			p.processes[plugin.Name] = p.host.Launch(plugin.Name, plugin.Source)
+			p.processes[plugin.Name] = p.host.LaunchBlock(p.block(plugin.Name, plugin.Source, plugin.Version))
 		}
 	}
 	p.plan.Plugins = needed

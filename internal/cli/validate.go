@@ -86,10 +86,12 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		return nil, err
 	}
 	inputs.AllowUnset = true
-	host := p.host(logger)
+	host, err := flags.host(p, logger)
+	if err != nil {
+		return nil, err
+	}
 	options := plan.Options{
 		Inputs:   inputs,
-		Describe: host.Describe,
 		Now:      time.Now().UTC(),
 		Handlers: action.Options{Client: action.NewClient(), Logger: slog.New(slog.DiscardHandler)},
 	}
@@ -101,9 +103,9 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		specs = append(specs, s.spec)
 		suites = append(suites, s)
 		if diags.HasErrors() {
-			found.addPlan(ctx, s, options)
+			found.addPlan(ctx, s, host, options)
 		} else {
-			found.add(s.spec, s.build(ctx, options))
+			found.add(s.spec, s.build(ctx, host, options))
 			problems, err := s.compileScripts(ctx)
 			if err != nil {
 				return nil, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -49,14 +50,16 @@ func (b *builder) plugins(ctx context.Context) {
 
 // plugin evaluates a plugin block; nil where its source is not known.
 func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
-	description, err := b.options.Describe(ctx, spec.Source)
+	description, err := b.options.Describe(ctx, spec)
 	if err != nil {
-		b.errorf(spec.SourceRange, "Plugin not found", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
+		b.errorf(spec.SourceRange, "Plugin not usable", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
 		return nil
 	}
+	b.checkVersion(spec, description)
 	p := &Plugin{
 		Name:        spec.Name,
 		Source:      spec.Source,
+		Version:     spec.Version,
 		Description: description,
 		Range:       spec.Range,
 	}
@@ -66,6 +69,18 @@ func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
 	p.Policy = b.policy(spec)
 	p.Attributes = b.pluginAttributes(spec, description.Schema)
 	return p
+}
+
+// checkVersion holds what a plugin says it is against what its block asks for.
+func (b *builder) checkVersion(spec *specfile.Plugin, description sdk.Description) {
+	constraint, err := version.NewConstraint(spec.Version)
+	if spec.Version == "" || err != nil {
+		return // specfile has told it
+	}
+	if have, err := version.NewVersion(description.Version); err != nil || !constraint.Check(have) {
+		b.errorf(spec.VersionRange, "Plugin version does not fit", fmt.Sprintf(
+			"The plugin %q is version %s, and the block asks for %s. Install a version that fits, or relax the constraint.", spec.Name, description.Version, spec.Version))
+	}
 }
 
 func (b *builder) policy(spec *specfile.Plugin) invoke.Policy {
