@@ -23,7 +23,7 @@ func (d *decoder) plugin(b *hcl.Block) {
 		d.source(p, d.text(source))
 	}
 	if _, ok := d.constraints(constraint); ok {
-		p.Version, p.VersionRange = d.text(constraint), constraint.Range()
+		p.Version = d.text(constraint)
 	}
 	d.suite.Plugins = append(d.suite.Plugins, p)
 }

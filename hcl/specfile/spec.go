@@ -65,17 +65,16 @@ type Local struct {
 
 // Plugin is a plugin block: attributes are the plugin's, blocks are the host's.
 type Plugin struct {
-	Name         string
-	Source       string // builtin/NAME where the spec is silent
-	SourceRange  hcl.Range
-	Version      string // a version constraint, or empty
-	VersionRange hcl.Range
-	Auth         hcl.Expression
-	Attributes   hcl.Attributes // the plugin's own
-	Retry        *Retry
-	Breaker      *Breaker
-	RateLimit    *RateLimit
-	Range        hcl.Range
+	Name        string
+	Source      string // builtin/NAME where the spec is silent
+	SourceRange hcl.Range
+	Version     string // a version constraint, or empty
+	Auth        hcl.Expression
+	Attributes  hcl.Attributes // the plugin's own
+	Retry       *Retry
+	Breaker     *Breaker
+	RateLimit   *RateLimit
+	Range       hcl.Range
 }
 
 // Retry is a retry block, of a plugin or of a step.

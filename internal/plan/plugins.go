@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -55,7 +54,6 @@ func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
 		b.errorf(spec.SourceRange, "Plugin not usable", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
 		return nil
 	}
-	b.checkVersion(spec, description)
 	p := &Plugin{
 		Name:        spec.Name,
 		Source:      spec.Source,
@@ -69,18 +67,6 @@ func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
 	p.Policy = b.policy(spec)
 	p.Attributes = b.pluginAttributes(spec, description.Schema)
 	return p
-}
-
-// checkVersion holds what a plugin says it is against what its block asks for.
-func (b *builder) checkVersion(spec *specfile.Plugin, description sdk.Description) {
-	constraint, err := version.NewConstraint(spec.Version)
-	if spec.Version == "" || err != nil {
-		return // specfile has told it
-	}
-	if have, err := version.NewVersion(description.Version); err != nil || !constraint.Check(have) {
-		b.errorf(spec.VersionRange, "Plugin version does not fit", fmt.Sprintf(
-			"The plugin %q is version %s, and the block asks for %s. Install a version that fits, or relax the constraint.", spec.Name, description.Version, spec.Version))
-	}
 }
 
 func (b *builder) policy(spec *specfile.Plugin) invoke.Policy {

@@ -37,7 +37,8 @@ func (h *Host) Describe(ctx context.Context, block pluginsource.Block) (sdk.Desc
 		if err != nil {
 			return sdk.Description{}, err
 		}
-		return sdk.Describe(plugin), nil
+		description := sdk.Describe(plugin)
+		return description, block.Check(description.Version)
 	}
 	program, err := h.options.Finder.Find(block)
 	if err != nil {

@@ -32,6 +32,15 @@ type Block struct {
 	Version string // a constraint, or empty
 }
 
+// Check holds the version that a plugin says it is against what the block asks
+// for.
+func (b Block) Check(told string) error {
+	if satisfies(told, b.Version) {
+		return nil
+	}
+	return fmt.Errorf("it is version %s, and the block asks for %s. Install a version that fits, or relax the constraint", told, b.Version)
+}
+
 // Finder knows where programs may be.
 type Finder struct {
 	// Folders are searched for plugins that are named, in this order.
@@ -62,7 +71,11 @@ func (f Finder) Find(b Block) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
-	return Program{Path: path, Hash: hash, advice: fmt.Sprintf("If you trust the file as it is now, lock it with: assay init %s", b.Dir)}, nil
+	advice := "If you trust the file as it is now, lock it with: assay init " + b.Dir
+	if strings.HasPrefix(b.Source, specfile.OCIScheme) {
+		advice = "Something changed it in the cache. Download it anew with: assay init " + b.Dir
+	}
+	return Program{Path: path, Hash: hash, advice: advice}, nil
 }
 
 // Development is a program that somebody works on, with the bytes that it has
@@ -72,7 +85,7 @@ func Development(path string) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
-	return measured(Program{Path: absolute, Dev: true, advice: "It was changed while assay ran: start again"})
+	return measured(Program{Path: absolute, Dev: true})
 }
 
 // locate is the path of a block's program. hash is what the lock file has.

@@ -13,9 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-version"
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/gohcl"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
@@ -76,21 +74,25 @@ func ReadLock(dir string) (*Lock, error) {
 
 func parseLock(path string, text []byte) (*Lock, error) {
 	var document lockDocument
-	file, diags := hclsyntax.ParseConfig(text, path, hcl.InitialPos)
+	file, diags := specfile.Parse(path, text)
 	if !diags.HasErrors() {
 		diags = gohcl.DecodeBody(file.Body, nil, &document)
 	}
 	if diags.HasErrors() {
-		return nil, fmt.Errorf("%s cannot be read: %w. Take it from version control as it was, or remove it and run assay init", path, errors.New(diags[0].Error()))
+		return nil, unusable(path, fmt.Errorf("line %d: %s; %s", diags[0].Subject.Start.Line, diags[0].Summary, strings.TrimSuffix(diags[0].Detail, ".")))
 	}
 	lock := &Lock{Plugins: map[string]Locked{}}
 	for _, b := range document.Plugins {
 		if err := b.check(lock); err != nil {
-			return nil, fmt.Errorf("%s cannot be used: plugin %q: %w. Take it from version control as it was, or remove it and run assay init", path, b.Name, err)
+			return nil, unusable(path, fmt.Errorf("plugin %q: %w", b.Name, err))
 		}
 		lock.Plugins[b.Name] = Locked{Source: b.Source, Version: b.Version, Constraint: b.Constraint, Protocol: b.Protocol, Hashes: b.Hashes}
 	}
 	return lock, nil
+}
+
+func unusable(path string, err error) error {
+	return fmt.Errorf("%s cannot be used: %w. Take it from version control as it was, or remove it and run assay init", path, err)
 }
 
 func (b lockBlock) check(before *Lock) error {
@@ -102,6 +104,9 @@ func (b lockBlock) check(before *Lock) error {
 	}
 	if kind, err := specfile.ParseSource(b.Source); err != nil || kind == specfile.SourceBuiltin {
 		return fmt.Errorf("%q is not a source that can be locked", b.Source)
+	}
+	if len(b.Hashes) == 0 {
+		return errors.New("it has no hash")
 	}
 	for platform, hash := range b.Hashes {
 		if !platformForm.MatchString(platform) || !hashForm.MatchString(hash) {

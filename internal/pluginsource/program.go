@@ -25,7 +25,9 @@ type Program struct {
 	// Dev says that no lock file vouches for it.
 	Dev bool
 
-	advice string // what to do where the bytes differ; a sentence without full stop
+	// advice is what to do where the bytes are not those that are locked, a
+	// sentence without full stop; empty where they were taken in this process.
+	advice string
 }
 
 // Open opens the program and checks it: a regular file that may be executed,
@@ -37,11 +39,14 @@ func (p Program) Open() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hash != p.Hash {
-		_ = file.Close()
-		return nil, fmt.Errorf("%s is not what was locked: it has %s, not %s. %s", p.Path, hash, p.Hash, p.advice)
+	if hash == p.Hash {
+		return file, nil
 	}
-	return file, nil
+	_ = file.Close()
+	if p.advice == "" {
+		return nil, fmt.Errorf("%s was changed while assay ran: start again", p.Path)
+	}
+	return nil, fmt.Errorf("%s is not what was locked: it has %s, not %s. %s", p.Path, hash, p.Hash, p.advice)
 }
 
 // measured takes a program's bytes as they are.

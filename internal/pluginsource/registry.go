@@ -54,7 +54,8 @@ func (e *RegistryError) Error() string {
 	var network *net.OpError
 	hint := ""
 	switch {
-	case errors.As(e.Err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
+	case errors.Is(e.Err, auth.ErrBasicCredentialNotFound),
+		errors.As(e.Err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
 		hint = "; sign in with: docker login " + e.Host
 	case errors.Is(e.Err, errdef.ErrNotFound), errors.As(e.Err, &answer) && answer.StatusCode == http.StatusNotFound:
 		hint = "; check the address, and whether the version was pushed"

@@ -25,10 +25,7 @@ func (r Resolved) Check(b Block, told string) error {
 	if r.Version != "" && r.Version != told {
 		return fmt.Errorf("the registry has it as version %s, and the program says that it is %s: its publisher must push it again, under a new version", r.Version, told)
 	}
-	if !satisfies(told, b.Version) {
-		return fmt.Errorf("it is version %s, and the block asks for %s. Install a version that fits, or relax the constraint", told, b.Version)
-	}
-	return nil
+	return b.Check(told)
 }
 
 // Resolve finds the program that is to be locked for a block, and downloads it
@@ -49,7 +46,7 @@ func (f Finder) Resolve(ctx context.Context, b Block, locked Locked) (Resolved, 
 	if err != nil {
 		return Resolved{}, err
 	}
-	program, err := measured(Program{Path: path, advice: "It was changed while assay ran: start again"})
+	program, err := measured(Program{Path: path})
 	return Resolved{Program: program}, err
 }
 
@@ -83,7 +80,7 @@ func (f Finder) fromRegistry(ctx context.Context, b Block, locked Locked) (Resol
 
 func (f Finder) cached(hash, version string) Resolved {
 	return Resolved{
-		Program: Program{Path: f.Cache.program(hash), Hash: hash, advice: "Something changed it in the cache"},
+		Program: Program{Path: f.Cache.program(hash), Hash: hash},
 		Version: version,
 	}
 }
