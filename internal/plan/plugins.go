@@ -50,6 +50,9 @@ func (b *builder) plugins(ctx context.Context) {
 // plugin evaluates a plugin block; nil where its source is not known.
 func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
 	description, err := b.options.Describe(ctx, spec)
+	if err != nil && b.suite.Broken[spec.Range] {
+		return nil // its source may be what is wrong
+	}
 	if err != nil {
 		b.errorf(spec.SourceRange, "Plugin not usable", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
 		return nil
