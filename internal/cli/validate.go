@@ -27,7 +27,8 @@ func newValidate(p *process) *cobra.Command {
 		Short: "Check spec files, without starting or sending anything",
 		Long: `Check the spec files of suites: syntax, references, types, the plugins' own
 settings, inputs against the actions' schemas. Variables without a value are
-taken as unknown. Nothing is started and nothing is sent.
+taken as unknown. Nothing is started and nothing is sent; a plugin that is not
+built in is asked what it takes (describe --json), once in each version.
 
 Exit status 0 says that the specs are valid, 2 that they are not.`,
 		Example: `  assay validate ./specs/...
