@@ -141,7 +141,7 @@ type locking struct {
 // init locks one plugin. What is wrong with it is a diagnostic; an error ends
 // the command.
 func (l *locking) init(ctx context.Context, p *specfile.Plugin, upgrade bool) error {
-	if kind, err := specfile.ParseSource(p.Source); err != nil || kind == specfile.SourceBuiltin {
+	if kind, _ := specfile.ParseSource(p.Source); kind == specfile.SourceBuiltin {
 		_, err := l.host.Describe(ctx, l.suite.block(p.Name, p.Source, p.Version))
 		l.refuse(p, err)
 		return nil

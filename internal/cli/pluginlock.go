@@ -71,8 +71,8 @@ func (o *pluginLockOptions) execute(ctx context.Context, p *process) error {
 
 // lock adds platforms to what is locked of a plugin.
 func (l *locking) lock(ctx context.Context, p *specfile.Plugin, platforms []string) error {
-	kind, err := specfile.ParseSource(p.Source)
-	if err != nil || kind == specfile.SourceBuiltin {
+	kind, _ := specfile.ParseSource(p.Source)
+	if kind == specfile.SourceBuiltin {
 		return nil
 	}
 	block := l.suite.block(p.Name, p.Source, p.Version)

@@ -142,6 +142,9 @@ func parseDescription(text []byte) (sdk.Description, error) {
 	if len(d.Kinds) == 0 {
 		return d, errors.New("it is of no kind that this assay knows (auth, target, sink, hook)")
 	}
+	if !nameForm.MatchString(d.Name) {
+		return d, fmt.Errorf("it has a name that cannot be: %q; write it in letters, digits, dashes and underscores", d.Name)
+	}
 	if _, err := version.NewSemver(d.Version); err != nil {
 		return d, fmt.Errorf("its version %q is not one such as 1.2.3", d.Version)
 	}
@@ -155,6 +158,8 @@ func parseDescription(text []byte) (sdk.Description, error) {
 	}
 	return d, checkAttributes(d.Schema.Attributes)
 }
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 // reserved are the attributes of a plugin block that are the host's.
 var reserved = []string{"source", "version", "auth"}

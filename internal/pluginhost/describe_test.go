@@ -89,6 +89,7 @@ func TestDescriptionsThatCannotBeUsed(t *testing.T) {
 		"protocol":         {instead(`"protocol":1`, `"protocol":2`), "it speaks protocol 2 of plugins, and this assay protocol 1"},
 		"no protocol":      {instead(`"protocol":1,`, ``), "it speaks protocol 0"},
 		"kinds":            {instead(`"hook",`, ``), "it is of no kind that this assay knows"},
+		"name":             {instead(`"acme"`, `"\u001b[31m"`), "has a name that cannot be"},
 		"version":          {instead("1.2.3", "latest"), `its version "latest" is not one such as 1.2.3`},
 		"sink":             {instead("hook", "sink"), `it is a sink, and must say of itself either "required" or "queued"`},
 		"pattern":          {instead(`"schema"`, `"target":{"action_id_pattern":"("},"schema"`), "its action_id_pattern is wrong"},
@@ -120,9 +121,9 @@ func TestDescriptionInTime(t *testing.T) {
 	program := script(t, fmt.Sprintf("sleep 60 & echo $$ $! > %s; wait", pids))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	failed := make(chan error, 1)
+	host, failed := newCachingHost(t), make(chan error, 1)
 	go func() {
-		_, err := newCachingHost(t).DescribeProgram(ctx, program)
+		_, err := host.DescribeProgram(ctx, program)
 		failed <- err
 	}()
 	var shell, child int
@@ -140,7 +141,7 @@ func TestDescriptionInTime(t *testing.T) {
 
 func TestDescriptionSeesAllowedEnvironmentOnly(t *testing.T) {
 	t.Setenv("CXONE_CLIENT_SECRET", "canary")
-	program := script(t, `env >&2; exit 1`)
+	program := script(t, `env | grep canary >&2; exit 1`)
 	_, err := newCachingHost(t).DescribeProgram(t.Context(), program)
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v", err)

@@ -148,4 +148,12 @@ func TestProgramsThatAnyoneMayWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = file.Close()
+	// A link that everyone may turn to another program is not good enough.
+	open := t.TempDir()
+	if err := os.Symlink(path, filepath.Join(open, "link")); err != nil {
+		t.Fatal(err)
+	}
+	chmod(0o777, open)
+	_, err = Development(filepath.Join(open, "link"))
+	mustFail(t, err, "everyone may write to the folder "+open)
 }

@@ -27,6 +27,7 @@ func TestPublishResolveAndLock(t *testing.T) {
 }
 
 func publishResolveAndLock(t *testing.T, source string) {
+	t.Helper()
 	both := map[string]string{platform: "one", "linux/arm64": "one for arm"}
 	publish(t, source, "1.0.0", both)
 	publish(t, source, "1.0.0", both) // the same again
