@@ -39,7 +39,7 @@ const (
 	maxManifest     = 4 << 20 // bytes
 	maxTagPages     = 1000
 	answerTimeout   = 30 * time.Second // until a registry starts to answer
-	downloadTimeout = 15 * time.Minute // of one program
+	downloadTimeout = 10 * time.Minute // of one program
 )
 
 // RegistryError says that a registry could not be talked to, or answered what
