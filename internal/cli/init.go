@@ -55,7 +55,8 @@ neither.
 Exit status:
   0    every plugin is there and locked
   2    wrong usage, a wrong spec, a plugin that is not there or not usable
-  3    a registry could not be reached, or answered what cannot be trusted
+  3    a registry could not be reached, or answered what cannot be trusted; no
+       space for the download
   130  interrupted`,
 		Example: `  assay init ./specs/...
 
@@ -153,7 +154,7 @@ func (l *locking) init(ctx context.Context, p *specfile.Plugin, upgrade bool) er
 	block := l.suite.block(p.Name, p.Source, p.Version)
 	resolved, err := l.process.finder().Resolve(ctx, block, known)
 	var registry *pluginsource.RegistryError
-	if errors.As(err, &registry) {
+	if errors.As(err, &registry) || errors.Is(err, pluginsource.ErrNotKept) {
 		return &exitError{exitUndecided, fmt.Errorf("plugin %q: %w", p.Name, err)}
 	}
 	if err != nil {

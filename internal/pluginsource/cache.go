@@ -39,26 +39,34 @@ func (c Cache) holds(hash string) bool {
 	return file.Close() == nil
 }
 
+// ErrNotKept says that a download has no place in the cache.
+var ErrNotKept = errors.New("the plugin cannot be kept in the cache")
+
+func notKept(err error) error { return fmt.Errorf("%w: %w", ErrNotKept, err) }
+
 // put keeps a program. content must end in an error where its bytes are not
 // those that the hash stands for.
 func (c Cache) put(hash string, content io.Reader) (err error) {
 	if c.Dir == "" {
-		return errors.New("there is nowhere to keep downloaded plugins: set HOME or XDG_CACHE_HOME")
+		return notKept(errors.New("there is nowhere to do so: set HOME or XDG_CACHE_HOME"))
 	}
 	path := c.program(hash)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("keep the plugin: %w", err)
+		return notKept(err)
 	}
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o500))
 	if err != nil {
-		return fmt.Errorf("keep the plugin: %w", err)
+		return notKept(err)
 	}
 	defer func() { _ = pending.Cleanup() }()
-	if _, err := io.Copy(pending, content); err != nil {
+	var registry *RegistryError
+	if _, err := io.Copy(pending, content); errors.As(err, &registry) {
 		return err
+	} else if err != nil {
+		return notKept(err)
 	}
 	if err := pending.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("keep the plugin: %w", err)
+		return notKept(err)
 	}
 	return nil
 }

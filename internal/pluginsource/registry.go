@@ -94,7 +94,7 @@ func openRegistry(source string) (*registry, error) {
 	}
 	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("the credentials for registries cannot be read from Docker's configuration: %w", err)
+		return nil, fmt.Errorf("the credentials for registries cannot be read from Docker's configuration: %w; set HOME or DOCKER_CONFIG", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = answerTimeout

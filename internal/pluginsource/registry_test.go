@@ -342,3 +342,20 @@ func TestOnlyThisMachineWithoutTLS(t *testing.T) {
 		}
 	}
 }
+
+func TestNoPlaceForADownload(t *testing.T) {
+	source, _ := serveRegistry(t, nil)
+	publish(t, source, "1.0.0", map[string]string{platform: "x"})
+	occupied := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(occupied, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"": "set HOME or XDG_CACHE_HOME", occupied: "not a directory"} {
+		finder := Finder{Cache: Cache{Dir: dir}, Platform: platform}
+		_, err := finder.Resolve(t.Context(), Block{Dir: t.TempDir(), Source: source}, Locked{})
+		mustFail(t, err, want)
+		if !errors.Is(err, ErrNotKept) {
+			t.Errorf("got %v", err)
+		}
+	}
+}

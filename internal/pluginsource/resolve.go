@@ -33,7 +33,8 @@ func (r Resolved) Check(b Block, told string) error {
 // version from there that still fits is kept, and a release whose bytes have
 // changed is refused. The zero Locked takes the newest version.
 //
-// A *RegistryError says that the registry is at fault.
+// A *RegistryError says that the registry is at fault, ErrNotKept that this
+// machine is.
 func (f Finder) Resolve(ctx context.Context, b Block, locked Locked) (Resolved, error) {
 	kind, err := specfile.ParseSource(b.Source)
 	if err != nil {
