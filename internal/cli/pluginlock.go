@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,8 +19,6 @@ type pluginLockOptions struct {
 	lockFlags
 	platforms []string
 }
-
-var platformForm = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
 
 func newPluginLock(p *process) *cobra.Command {
 	o := &pluginLockOptions{}
@@ -55,7 +52,7 @@ Exit status:
 
 func (o *pluginLockOptions) execute(ctx context.Context, p *process) error {
 	for _, platform := range o.platforms {
-		if !platformForm.MatchString(platform) {
+		if !pluginsource.IsPlatform(platform) {
 			return usageError("--platform %s: write a platform as SYSTEM/ARCHITECTURE, such as linux/arm64", platform)
 		}
 	}

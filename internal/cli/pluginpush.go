@@ -58,7 +58,7 @@ func (o *pluginPushOptions) execute(ctx context.Context, p *process, args []stri
 	programs := map[string]pluginsource.Program{}
 	for _, arg := range args[1:] {
 		platform, path, ok := strings.Cut(arg, "=")
-		if !ok || !platformForm.MatchString(platform) || path == "" {
+		if !ok || !pluginsource.IsPlatform(platform) || path == "" {
 			return usageError("%s: write each program as PLATFORM=PROGRAM, such as linux/amd64=dist/acme", arg)
 		}
 		if _, again := programs[platform]; again {

@@ -60,6 +60,10 @@ var (
 	platformForm = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
 )
 
+// IsPlatform reports whether a text names a platform as this package writes
+// them, such as "linux/amd64".
+func IsPlatform(text string) bool { return platformForm.MatchString(text) }
+
 // ReadLock reads the lock file of a suite; without one nothing is locked.
 func ReadLock(dir string) (*Lock, error) {
 	text, err := (&specfile.Suite{Dir: dir}).ReadFile(LockFile)
@@ -109,7 +113,7 @@ func (b lockBlock) check(before *Lock) error {
 		return errors.New("it has no hash")
 	}
 	for platform, hash := range b.Hashes {
-		if !platformForm.MatchString(platform) || !hashForm.MatchString(hash) {
+		if !IsPlatform(platform) || !hashForm.MatchString(hash) {
 			return fmt.Errorf("%q = %q is not a platform and its hash", platform, hash)
 		}
 	}

@@ -38,60 +38,85 @@ func Push(ctx context.Context, source, release string, programs map[string]Progr
 	if err != nil {
 		return "", err
 	}
-	index := ocispec.Index{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, ArtifactType: artifactType,
-		Annotations: map[string]string{ocispec.AnnotationVersion: release},
+	content, err := newPublication(release, programs)
+	if err != nil {
+		return "", err
 	}
-	var manifests [][]byte
-	for _, platform := range slices.Sorted(maps.Keys(programs)) {
-		layer, err := programs[platform].descriptor()
-		if err != nil {
-			return "", err
-		}
-		text, descriptor := document(ocispec.MediaTypeImageManifest, ocispec.Manifest{
-			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
-			ArtifactType: artifactType, Config: ocispec.DescriptorEmptyJSON, Layers: []ocispec.Descriptor{layer},
-		})
-		system, architecture, _ := strings.Cut(platform, "/")
-		descriptor.Platform = &ocispec.Platform{OS: system, Architecture: architecture}
-		index.Manifests, manifests = append(index.Manifests, descriptor), append(manifests, text)
-	}
-	text, descriptor := document(ocispec.MediaTypeImageIndex, index)
 	there, err := registry.Resolve(ctx, release)
 	switch {
-	case err == nil && there.Digest == descriptor.Digest:
-		return descriptor.Digest.String(), nil
+	case err == nil && there.Digest == content.index.Digest:
+		return content.index.Digest.String(), nil
 	case err == nil:
 		return "", fmt.Errorf("version %s is published already, with other programs, and whoever uses it has locked those. Give the plugin a new version", release)
 	case !errors.Is(err, errdef.ErrNotFound):
 		return "", registry.fail(err)
 	}
-	for _, platform := range slices.Sorted(maps.Keys(programs)) {
-		if err := registry.pushProgram(ctx, programs[platform]); err != nil {
-			return "", err
-		}
-	}
-	if err := registry.pushBlob(ctx, ocispec.DescriptorEmptyJSON, bytes.NewReader(ocispec.DescriptorEmptyJSON.Data)); err != nil {
-		return "", err
-	}
-	for i, m := range index.Manifests {
-		if err := registry.Push(ctx, m, bytes.NewReader(manifests[i])); err != nil {
-			return "", registry.fail(err)
-		}
-	}
-	if err := registry.PushReference(ctx, descriptor, bytes.NewReader(text), release); err != nil {
-		return "", registry.fail(err)
-	}
-	return descriptor.Digest.String(), nil
+	return content.index.Digest.String(), registry.publish(ctx, content)
 }
 
-// document is a manifest as it travels.
-func document(mediaType string, manifest any) ([]byte, ocispec.Descriptor) {
+// publication is a release on its way: what refers to others comes after them.
+type publication struct {
+	version   string
+	programs  []Program
+	manifests []ocispec.Descriptor // one a program; Data is the text
+	index     ocispec.Descriptor   // likewise
+}
+
+func newPublication(version string, programs map[string]Program) (publication, error) {
+	p := publication{version: version}
+	for _, platform := range slices.Sorted(maps.Keys(programs)) {
+		layer, err := programs[platform].descriptor()
+		if err != nil {
+			return p, err
+		}
+		manifest := document(ocispec.MediaTypeImageManifest, ocispec.Manifest{
+			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+			ArtifactType: artifactType, Config: ocispec.DescriptorEmptyJSON, Layers: []ocispec.Descriptor{layer},
+		})
+		system, architecture, _ := strings.Cut(platform, "/")
+		manifest.Platform = &ocispec.Platform{OS: system, Architecture: architecture}
+		p.programs, p.manifests = append(p.programs, programs[platform]), append(p.manifests, manifest)
+	}
+	index := ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, ArtifactType: artifactType,
+		Annotations: map[string]string{ocispec.AnnotationVersion: version},
+	}
+	for _, manifest := range p.manifests {
+		manifest.Data = nil // fetched from its own place
+		index.Manifests = append(index.Manifests, manifest)
+	}
+	p.index = document(ocispec.MediaTypeImageIndex, index)
+	return p, nil
+}
+
+func (r *registry) publish(ctx context.Context, p publication) error {
+	for _, program := range p.programs {
+		if err := r.pushProgram(ctx, program); err != nil {
+			return err
+		}
+	}
+	empty := ocispec.DescriptorEmptyJSON
+	if err := r.pushBlob(ctx, empty, bytes.NewReader(empty.Data)); err != nil {
+		return err
+	}
+	for _, manifest := range p.manifests {
+		if err := r.Repository.Push(ctx, manifest, bytes.NewReader(manifest.Data)); err != nil {
+			return r.fail(err)
+		}
+	}
+	if err := r.PushReference(ctx, p.index, bytes.NewReader(p.index.Data), p.version); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+// document is a manifest as it travels, its text in Data.
+func document(mediaType string, manifest any) ocispec.Descriptor {
 	text, err := json.Marshal(manifest)
 	if err != nil {
 		panic(err) // strings and numbers only
 	}
-	return text, ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(text), Size: int64(len(text))}
+	return ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(text), Size: int64(len(text)), Data: text}
 }
 
 // descriptor is the program as a layer.
