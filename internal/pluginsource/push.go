@@ -100,7 +100,7 @@ func (r *registry) publish(ctx context.Context, p publication) error {
 		return err
 	}
 	for _, manifest := range p.manifests {
-		if err := r.Repository.Push(ctx, manifest, bytes.NewReader(manifest.Data)); err != nil {
+		if err := r.Push(ctx, manifest, bytes.NewReader(manifest.Data)); err != nil {
 			return r.fail(err)
 		}
 	}
