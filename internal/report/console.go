@@ -97,7 +97,6 @@ func (c *Console) Close(run result.Run) error {
 	c.thresholds(run)
 	c.sinks(run)
 	c.faults(run)
-	c.notes(result.Warn, unlocked(run.DevPlugins))
 	c.notes(result.Warn, run.Warnings)
 	c.notes(result.Errored, run.Errors)
 	c.totals(run)
@@ -175,18 +174,6 @@ func (c *Console) notes(status result.Status, list []result.Error) {
 	for _, e := range list {
 		c.printf("\n%s %s\n", c.paint.status(status), strings.Join(legible([]string{e.Summary + ": " + e.Detail}), "\n"))
 	}
-}
-
-// unlocked says which plugins ran that no lock file vouches for.
-func unlocked(plugins []result.DevPlugin) []result.Error {
-	notes := make([]result.Error, len(plugins))
-	for i, d := range plugins {
-		notes[i] = result.Error{
-			Summary: "Development plugin",
-			Detail:  fmt.Sprintf("%s ran as --dev-plugin gave it (sha256:%s); no lock file vouches for it", inSuite(d.Suite, "plugin."+d.Plugin), d.SHA256),
-		}
-	}
-	return notes
 }
 
 func (c *Console) totals(run result.Run) {
