@@ -136,10 +136,10 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 	inputs.AllowUnset = true
 	s := &suite{}
 	if !found.load(c.options.suite, s).HasErrors() {
-		found.add(s.spec, s.build(ctx, host, plan.Options{
+		found.build(ctx, s, host, plan.Options{
 			Inputs: inputs, Now: time.Now().UTC(),
 			Handlers: action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger)},
-		}))
+		})
 	}
 	if !found.diags.HasErrors() && s.plan.ClassifyScript != "" {
 		diags, err := s.configureHook(ctx, host)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -69,8 +70,9 @@ func (f *inputFlags) inputs(p *process, found *findings) (plan.Inputs, error) {
 }
 
 // undeclared refuses what the command line says of variables and plugins that
-// no suite declares: most are typos.
-func (f *inputFlags) undeclared(inputs plan.Inputs, suites []*specfile.Suite) error {
+// no suite declares: most are typos. In a file, which may serve many suites,
+// variables are warned of.
+func (f *inputFlags) undeclared(inputs plan.Inputs, suites []*specfile.Suite, found *findings) error {
 	var variables, plugins []string
 	for _, s := range suites {
 		variables = slices.AppendSeq(variables, maps.Keys(s.Variables))
@@ -81,6 +83,18 @@ func (f *inputFlags) undeclared(inputs plan.Inputs, suites []*specfile.Suite) er
 	for _, flag := range inputs.Flags {
 		if !slices.Contains(variables, flag.Name) {
 			return usageError("--var %s: no suite declares a variable of that name%s", flag.Name, didYouMean(flag.Name, variables))
+		}
+	}
+	for _, file := range inputs.Files {
+		for _, name := range slices.Sorted(maps.Keys(file)) {
+			if at := file[name].Range; !slices.Contains(variables, name) {
+				found.diags = found.diags.Append(&hcl.Diagnostic{
+					Severity: hcl.DiagWarning,
+					Summary:  "Value for undeclared variable",
+					// No source is shown: the value may be a secret.
+					Detail: fmt.Sprintf("%s:%d gives %q a value, and no suite declares a variable of that name%s", at.Filename, at.Start.Line, name, cmp.Or(didYouMean(name, variables), ".")),
+				})
+			}
 		}
 	}
 	for _, dev := range f.dev {

@@ -78,9 +78,9 @@ func (o *opened) prepare(ctx context.Context, f *inputFlags, dir string, want op
 	if err := o.listen(ctx, want.listen); err != nil {
 		return err
 	}
-	o.found.add(o.spec, o.build(ctx, o.host, options))
+	o.found.build(ctx, o.suite, o.host, options)
 	o.redactor.Add(o.plan.Secrets...)
-	if err := f.undeclared(inputs, []*specfile.Suite{o.spec}); err != nil {
+	if err := f.undeclared(inputs, []*specfile.Suite{o.spec}, &o.found); err != nil {
 		return err
 	}
 	return o.tell()

@@ -215,7 +215,7 @@ func (o *outboxOptions) suites(p *process) ([]string, error) {
 	if found.diags.HasErrors() {
 		return nil, errors.Join(&exitError{code: exitUsage}, found.write(p, o.colorDiagnostics(p)))
 	}
-	return dirs, o.undeclared(inputs, specs)
+	return dirs, o.undeclared(inputs, specs, &found)
 }
 
 func (o *outboxOptions) print(ctx context.Context, p *process, dir string, box *delivery.Outbox) (n int, err error) {

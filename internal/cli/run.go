@@ -210,9 +210,9 @@ func (e *execution) load(ctx context.Context, options plan.Options) error {
 		return e.refuse()
 	}
 	for _, s := range e.loaded {
-		e.found.add(s.spec, s.build(ctx, e.host, options))
+		e.found.build(ctx, s, e.host, options)
 	}
-	if err := e.undeclared(options.Inputs, specs); err != nil {
+	if err := e.undeclared(options.Inputs, specs, &e.found); err != nil {
 		return err
 	}
 	if e.found.diags.HasErrors() {

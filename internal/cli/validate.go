@@ -106,7 +106,7 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		if diags.HasErrors() {
 			found.addPlan(ctx, s, host, options)
 		} else {
-			found.add(s.spec, s.build(ctx, host, options))
+			found.build(ctx, s, host, options)
 			problems, err := s.compileScripts(ctx)
 			if err != nil {
 				return nil, err
@@ -114,5 +114,5 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 			found.add(s.spec, problems)
 		}
 	}
-	return suites, flags.undeclared(inputs, specs)
+	return suites, flags.undeclared(inputs, specs, found)
 }

@@ -129,6 +129,7 @@ func (b *builder) pluginAttributes(spec *specfile.Plugin, schema sdk.Schema) jso
 	for name, attribute := range spec.Attributes {
 		if !slices.ContainsFunc(schema.Attributes, func(a sdk.Attribute) bool { return a.Name == name }) {
 			b.unknownAttribute(spec.Name, schema, attribute.Name, attribute.NameRange)
+			b.misspelt(schema, attribute)
 		}
 	}
 	document := make(map[string]json.RawMessage, len(schema.Attributes))
@@ -157,6 +158,20 @@ func (b *builder) pluginAttributes(spec *specfile.Plugin, schema sdk.Schema) jso
 		b.errorf(spec.Range, "Plugin settings cannot be written as JSON", err.Error())
 	}
 	return encoded
+}
+
+// misspelt keeps the value of an attribute secret that is probably meant to be
+// a secret one.
+func (b *builder) misspelt(schema sdk.Schema, attribute *hcl.Attribute) {
+	var names []string
+	for _, a := range schema.Attributes {
+		if a.Sensitive {
+			names = append(names, a.Name)
+		}
+	}
+	if value, diags := attribute.Expr.Value(nil); !diags.HasErrors() && specfile.Nearest(attribute.Name, names) != "" {
+		b.plan.Secrets = append(b.plan.Secrets, leaves(value)...)
+	}
 }
 
 func (b *builder) unknownAttribute(plugin string, schema sdk.Schema, name string, at hcl.Range) {
