@@ -29,13 +29,13 @@ func (d *decoder) variable(b *hcl.Block) {
 		v.Type, v.TypeDefaults, diags = typeexpr.TypeConstraintWithDefaults(typ)
 		d.diags = append(d.diags, diags...)
 	}
+	flag := d.literal(sensitive, cty.Bool)
+	v.Sensitive = !flag.IsNull() && flag.True()
 	if def != nil {
 		v.Default = d.variableDefault(v, def)
 	}
 	v.Env = d.text(env)
 	v.Description = d.text(description)
-	flag := d.literal(sensitive, cty.Bool)
-	v.Sensitive = !flag.IsNull() && flag.True()
 	d.suite.Variables[v.Name] = v
 }
 
@@ -47,7 +47,11 @@ func (d *decoder) variableDefault(v *Variable, expr hcl.Expression) cty.Value {
 	}
 	value, err := v.Convert(value)
 	if err != nil {
-		d.errorf(expr.Range(), "Invalid default value",
+		at := expr.Range()
+		if v.Sensitive {
+			at = v.Range // its source is not to be shown
+		}
+		d.errorf(at, "Invalid default value",
 			"The default does not fit the variable's type %s: %v. Change the one or the other.", typeexpr.TypeString(v.Type), err)
 	}
 	return value

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/assay-cx/assay/hcl/specfile"
+	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/schema"
 )
 
@@ -56,7 +57,7 @@ type Runtime struct {
 	steps      []*step
 	output     hcl.Expression
 	codes      map[Failure]ErrorCode
-	sensitive  [][]string
+	sensitive  redact.Paths
 }
 
 // New compiles a definition. scope holds the variables and functions of the
@@ -64,15 +65,12 @@ type Runtime struct {
 // but then the runtime must not be run. Everything that can be known to be
 // wrong without an input is a diagnostic.
 func New(definition Definition, scope *hcl.EvalContext, options Options) (*Runtime, hcl.Diagnostics) {
-	r := &Runtime{definition: definition, scope: scope, options: options}
+	r := &Runtime{definition: definition, scope: scope, options: options, sensitive: redact.ParsePaths(definition.Sensitive)}
 	if options.Client == nil {
 		r.options.Client = NewClient()
 	}
 	if options.Logger == nil {
 		r.options.Logger = slog.New(slog.DiscardHandler)
-	}
-	for _, path := range definition.Sensitive {
-		r.sensitive = append(r.sensitive, splitPath(path))
 	}
 	if definition.Handler == nil {
 		return r, nil

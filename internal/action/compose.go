@@ -14,6 +14,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/assay-cx/assay/internal/redact"
 )
 
 // message is a request, evaluated.
@@ -59,7 +61,7 @@ func (e *execution) composeLine(q *request, m *message) *failed {
 	path := cmp.Or(parsed.EscapedPath(), "/")
 	shown := (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path, RawPath: parsed.RawPath}).String()
 	if secret {
-		path, shown = masked, masked
+		path, shown = redact.Masked, redact.Masked
 	}
 	m.title = m.method + " " + path
 	m.shown = map[string]any{"method": m.method, "url": shown}
@@ -89,7 +91,7 @@ func (e *execution) composeBody(q *request, m *message) *failed {
 		m.body, m.headers["Content-Type"] = body, "text/plain; charset=utf-8"
 		m.shown["body"] = body
 		if secret {
-			m.shown["body"] = masked
+			m.shown["body"] = redact.Masked
 		}
 	}
 	return nil

@@ -6,18 +6,15 @@ import (
 	"fmt"
 	"math/big"
 	"strconv"
-	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/schema"
 )
 
 // hidden marks the values of an action's sensitive input paths.
 type hidden struct{}
-
-// masked stands for a marked value in a trace.
-const masked = "(sensitive)"
 
 // DecodeValue reads a JSON document into a value, with its numbers exact.
 func DecodeValue(document []byte) (cty.Value, error) {
@@ -108,17 +105,15 @@ func appendNumber(to []byte, n *big.Float) ([]byte, error) {
 // that the document was checked against has optional attributes, absent ones
 // become null, so that expressions can ask for them. sensitive are the paths,
 // from here on, whose values are to be marked.
-func toValue(document any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+func toValue(document any, constraint cty.Type, sensitive redact.Paths) (cty.Value, error) {
 	value, err := plainValue(document, constraint, sensitive)
-	for _, path := range sensitive {
-		if len(path) == 0 && err == nil {
-			return value.Mark(hidden{}), nil
-		}
+	if err == nil && sensitive.Here() {
+		return value.Mark(hidden{}), nil
 	}
 	return value, err
 }
 
-func plainValue(document any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+func plainValue(document any, constraint cty.Type, sensitive redact.Paths) (cty.Value, error) {
 	switch document := document.(type) {
 	case nil:
 		return cty.NullVal(cty.DynamicPseudoType), nil
@@ -137,7 +132,7 @@ func plainValue(document any, constraint cty.Type, sensitive [][]string) (cty.Va
 	}
 }
 
-func arrayValue(document []any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+func arrayValue(document []any, constraint cty.Type, sensitive redact.Paths) (cty.Value, error) {
 	element := cty.DynamicPseudoType
 	if constraint.IsCollectionType() {
 		element = constraint.ElementType()
@@ -148,14 +143,14 @@ func arrayValue(document []any, constraint cty.Type, sensitive [][]string) (cty.
 			element = constraint.TupleElementType(i)
 		}
 		var err error
-		if values[i], err = toValue(document[i], element, below(sensitive, fmt.Sprint(i))); err != nil {
+		if values[i], err = toValue(document[i], element, sensitive.Below(fmt.Sprint(i))); err != nil {
 			return cty.NilVal, err
 		}
 	}
 	return cty.TupleVal(values), nil
 }
 
-func objectValue(document map[string]any, constraint cty.Type, sensitive [][]string) (cty.Value, error) {
+func objectValue(document map[string]any, constraint cty.Type, sensitive redact.Paths) (cty.Value, error) {
 	values := make(map[string]cty.Value, len(document))
 	for name, member := range document {
 		t := cty.DynamicPseudoType
@@ -165,7 +160,7 @@ func objectValue(document map[string]any, constraint cty.Type, sensitive [][]str
 		case constraint.IsObjectType() && constraint.HasAttribute(name):
 			t = constraint.AttributeType(name)
 		}
-		value, err := toValue(member, t, below(sensitive, name))
+		value, err := toValue(member, t, sensitive.Below(name))
 		if err != nil {
 			return cty.NilVal, err
 		}
@@ -181,29 +176,12 @@ func objectValue(document map[string]any, constraint cty.Type, sensitive [][]str
 	return cty.ObjectVal(values), nil
 }
 
-// splitPath reads a path such as items[*].sku or items[0].sku.
-func splitPath(path string) []string {
-	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
-	return strings.Split(strings.TrimPrefix(path, "input."), ".")
-}
-
-// below are the rests of the paths that lead through a member.
-func below(paths [][]string, member string) [][]string {
-	var rests [][]string
-	for _, path := range paths {
-		if len(path) > 0 && (path[0] == member || path[0] == "*") {
-			rests = append(rests, path[1:])
-		}
-	}
-	return rests
-}
-
 // forTrace is a value as a trace shows it, with everything marked masked.
 func forTrace(value cty.Value) any {
 	t := value.Type()
 	switch {
 	case value.IsMarked():
-		return masked
+		return redact.Masked
 	case value.IsNull(), !value.IsKnown():
 		return nil
 	case t.IsObjectType(), t.IsMapType():

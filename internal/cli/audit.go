@@ -14,7 +14,8 @@ import (
 
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/plugins/audit"
-	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
+	"github.com/assay-cx/assay/plugins/audit/auditread"
 )
 
 // auditFolder is where a log stands in a suite that does not say.
@@ -162,13 +163,13 @@ func (l *auditLog) verifier() (string, error) {
 	if l.settings == nil || l.settings.Key == "" {
 		return "", nil
 	}
-	return auditlog.VerifierKey(l.settings.Key)
+	return auditfile.VerifierKey(l.settings.Key)
 }
 
 // read opens a log to read it.
-func (l *auditLog) read(ctx context.Context) (*auditlog.Snapshot, error) {
-	snapshot, err := auditlog.OpenSnapshot(ctx, l.dir)
-	if errors.Is(err, auditlog.ErrNoLog) {
+func (l *auditLog) read(ctx context.Context) (*auditread.Snapshot, error) {
+	snapshot, err := auditread.OpenSnapshot(ctx, l.dir)
+	if errors.Is(err, auditread.ErrNoLog) {
 		return nil, usageError("%w: no run has kept one there yet, or it is gone", err)
 	}
 	return snapshot, l.unreadable(err)
@@ -179,7 +180,7 @@ func (l *auditLog) unreadable(err error) error {
 	if err == nil {
 		return nil
 	}
-	var altered *auditlog.AlteredError
+	var altered *auditfile.AlteredError
 	if errors.As(err, &altered) {
 		return &exitError{exitFail, fmt.Errorf("%s: %w; assay audit verify says more", l.dir, err)}
 	}
@@ -187,7 +188,7 @@ func (l *auditLog) unreadable(err error) error {
 }
 
 // each does something with every log, in order.
-func (a *auditLogs) each(ctx context.Context, p *process, args []string, do func(*auditLog, *auditlog.Snapshot) error) error {
+func (a *auditLogs) each(ctx context.Context, p *process, args []string, do func(*auditLog, *auditread.Snapshot) error) error {
 	logs, err := a.find(ctx, p, args)
 	if err != nil {
 		return err
@@ -297,7 +298,7 @@ A record that was pruned has a proof by its number: of its hash, without text.`,
 			}
 			proof, err := snapshot.Prove(args[0])
 			err = errors.Join(err, snapshot.Close())
-			if errors.Is(err, auditlog.ErrNotThere) {
+			if errors.Is(err, auditread.ErrNotThere) {
 				return usageError("%w", err)
 			}
 			if err != nil {

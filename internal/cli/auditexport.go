@@ -11,19 +11,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // recordWriter writes records in one format. flush follows the last.
 type recordWriter struct {
-	write func(*auditlog.Record) error
+	write func(*auditfile.Record) error
 	flush func() error
 }
 
 // exportFormats are what --format takes.
 func exportFormats(w io.Writer) map[string]func() recordWriter {
 	return map[string]func() recordWriter{
-		"jsonl": func() recordWriter { return jsonLines(w, func(r *auditlog.Record) any { return r }) },
+		"jsonl": func() recordWriter { return jsonLines(w, func(r *auditfile.Record) any { return r }) },
 		"ocsf":  func() recordWriter { return jsonLines(w, ocsf) },
 		"csv":   func() recordWriter { return csvRecords(w) },
 	}
@@ -60,10 +60,10 @@ a record with a header.`,
 	return command
 }
 
-func jsonLines(w io.Writer, document func(*auditlog.Record) any) recordWriter {
+func jsonLines(w io.Writer, document func(*auditfile.Record) any) recordWriter {
 	encoder := json.NewEncoder(w)
 	return recordWriter{
-		write: func(r *auditlog.Record) error { return encoder.Encode(document(r)) },
+		write: func(r *auditfile.Record) error { return encoder.Encode(document(r)) },
 		flush: func() error { return nil },
 	}
 }
@@ -71,40 +71,40 @@ func jsonLines(w io.Writer, document func(*auditlog.Record) any) recordWriter {
 // csvColumns are the columns of the csv format.
 var csvColumns = []struct {
 	name string
-	of   func(*auditlog.Record) string
+	of   func(*auditfile.Record) string
 }{
-	{"seq", func(r *auditlog.Record) string { return strconv.FormatInt(r.Seq, 10) }},
-	{"loggedAt", func(r *auditlog.Record) string { return r.LoggedAt }},
-	{"auditId", func(r *auditlog.Record) string { return r.AuditID }},
-	{"event", func(r *auditlog.Record) string { return r.Event }},
-	{"runId", func(r *auditlog.Record) string { return r.RunID }},
-	{"suite", func(r *auditlog.Record) string { return r.Suite }},
-	{"vector", func(r *auditlog.Record) string { return r.Vector }},
-	{"sessionId", func(r *auditlog.Record) string { return r.SessionID }},
-	{"actionId", func(r *auditlog.Record) string { return r.ActionID }},
-	{"inputHash", func(r *auditlog.Record) string { return r.InputHash }},
-	{"inputHmac", func(r *auditlog.Record) string { return r.InputHMAC }},
-	{"hmacKeyId", func(r *auditlog.Record) string { return r.HMACKeyID }},
-	{"status", func(r *auditlog.Record) string { return r.Status }},
-	{"classification", func(r *auditlog.Record) string { return r.Classification }},
-	{"verdict", func(r *auditlog.Record) string { return r.Verdict }},
-	{"errorKind", func(r *auditlog.Record) string { return r.ErrorKind }},
-	{"executionDurationMs", func(r *auditlog.Record) string { return strconv.FormatInt(r.ExecutionDurationMS, 10) }},
-	{"user", func(r *auditlog.Record) string { return actorOf(r).User }},
-	{"host", func(r *auditlog.Record) string { return actorOf(r).Host }},
-	{"ci", func(r *auditlog.Record) string { return actorOf(r).CI }},
-	{"job", func(r *auditlog.Record) string { return actorOf(r).Job }},
-	{"commit", func(r *auditlog.Record) string { return actorOf(r).Commit }},
-	{"plugin", func(r *auditlog.Record) string { return r.Plugin }},
-	{"setting", func(r *auditlog.Record) string { return r.Setting }},
-	{"dataMasked", func(r *auditlog.Record) string { return strconv.FormatBool(r.ComplianceFlags.DataMasked) }},
-	{"piiExcluded", func(r *auditlog.Record) string { return strconv.FormatBool(r.ComplianceFlags.PIIExcluded) }},
-	{"retentionDays", func(r *auditlog.Record) string { return strconv.Itoa(r.ComplianceFlags.RetentionDays) }},
+	{"seq", func(r *auditfile.Record) string { return strconv.FormatInt(r.Seq, 10) }},
+	{"loggedAt", func(r *auditfile.Record) string { return r.LoggedAt }},
+	{"auditId", func(r *auditfile.Record) string { return r.AuditID }},
+	{"event", func(r *auditfile.Record) string { return r.Event }},
+	{"runId", func(r *auditfile.Record) string { return r.RunID }},
+	{"suite", func(r *auditfile.Record) string { return r.Suite }},
+	{"vector", func(r *auditfile.Record) string { return r.Vector }},
+	{"sessionId", func(r *auditfile.Record) string { return r.SessionID }},
+	{"actionId", func(r *auditfile.Record) string { return r.ActionID }},
+	{"inputHash", func(r *auditfile.Record) string { return r.InputHash }},
+	{"inputHmac", func(r *auditfile.Record) string { return r.InputHMAC }},
+	{"hmacKeyId", func(r *auditfile.Record) string { return r.HMACKeyID }},
+	{"status", func(r *auditfile.Record) string { return r.Status }},
+	{"classification", func(r *auditfile.Record) string { return r.Classification }},
+	{"verdict", func(r *auditfile.Record) string { return r.Verdict }},
+	{"errorKind", func(r *auditfile.Record) string { return r.ErrorKind }},
+	{"executionDurationMs", func(r *auditfile.Record) string { return strconv.FormatInt(r.ExecutionDurationMS, 10) }},
+	{"user", func(r *auditfile.Record) string { return actorOf(r).User }},
+	{"host", func(r *auditfile.Record) string { return actorOf(r).Host }},
+	{"ci", func(r *auditfile.Record) string { return actorOf(r).CI }},
+	{"job", func(r *auditfile.Record) string { return actorOf(r).Job }},
+	{"commit", func(r *auditfile.Record) string { return actorOf(r).Commit }},
+	{"plugin", func(r *auditfile.Record) string { return r.Plugin }},
+	{"setting", func(r *auditfile.Record) string { return r.Setting }},
+	{"dataMasked", func(r *auditfile.Record) string { return strconv.FormatBool(r.ComplianceFlags.DataMasked) }},
+	{"piiExcluded", func(r *auditfile.Record) string { return strconv.FormatBool(r.ComplianceFlags.PIIExcluded) }},
+	{"retentionDays", func(r *auditfile.Record) string { return strconv.Itoa(r.ComplianceFlags.RetentionDays) }},
 }
 
-func actorOf(r *auditlog.Record) auditlog.Actor {
+func actorOf(r *auditfile.Record) auditfile.Actor {
 	if r.Actor == nil {
-		return auditlog.Actor{}
+		return auditfile.Actor{}
 	}
 	return *r.Actor
 }
@@ -117,7 +117,7 @@ func csvRecords(w io.Writer) recordWriter {
 	}
 	err := writer.Write(row)
 	return recordWriter{
-		write: func(r *auditlog.Record) error {
+		write: func(r *auditfile.Record) error {
 			for i, column := range csvColumns {
 				row[i] = harmless(column.of(r))
 			}
@@ -155,7 +155,7 @@ const (
 
 // ocsf is a record as an OCSF event. What OCSF has no attribute for stands in
 // unmapped.
-func ocsf(r *auditlog.Record) any {
+func ocsf(r *auditfile.Record) any {
 	at, _ := time.Parse(time.RFC3339Nano, r.LoggedAt) // a record's own, so it parses
 	activity, activityName := ocsfActivity(r.Event)
 	statusID, severity, severityName := ocsfOutcome(r)
@@ -168,23 +168,30 @@ func ocsf(r *auditlog.Record) any {
 	if actor.Host != "" {
 		where["hostname"] = actor.Host
 	}
+	api := map[string]any{"operation": r.Event, "service": map[string]any{"name": "CXone Data Actions"}}
+	if r.SessionID != "" {
+		api["request"] = map[string]any{"uid": r.SessionID}
+	}
+	metadata := map[string]any{
+		"version": ocsfVersion, "uid": r.AuditID, "sequence": r.Seq,
+		"product": map[string]any{"name": "assay", "vendor_name": "assay", "version": version},
+	}
+	if r.RunID != "" {
+		metadata["correlation_uid"] = r.RunID
+	}
 	event := map[string]any{
-		"metadata": map[string]any{
-			"version": ocsfVersion, "uid": r.AuditID, "sequence": r.Seq, "correlation_uid": r.RunID,
-			"product": map[string]any{"name": "assay", "vendor_name": "assay", "version": version},
-		},
+		"metadata":     metadata,
 		"category_uid": ocsfCategory, "category_name": "Application Activity",
 		"class_uid": ocsfClass, "class_name": "API Activity",
 		"activity_id": activity, "activity_name": activityName,
-		"type_uid": ocsfClass*100 + activity, "type_name": "API Activity: " + activityName,
+		"type_uid": ocsfClass*100 + activity, "type_name": "API Activity: " + ocsfCaptions[activity],
 		"time": at.UnixMilli(), "severity_id": severity, "severity": severityName,
-		"status_id": statusID, "status_code": r.Status, "duration": r.ExecutionDurationMS,
-		"actor": who, "src_endpoint": where,
-		"api": map[string]any{
-			"operation": r.Event, "service": map[string]any{"name": "CXone Data Actions"},
-			"request": map[string]any{"uid": r.SessionID},
-		},
+		"status_id": statusID, "duration": r.ExecutionDurationMS,
+		"actor": who, "src_endpoint": where, "api": api,
 		"unmapped": r,
+	}
+	if r.Status != "" {
+		event["status_code"] = r.Status
 	}
 	if r.ActionID != "" {
 		event["resources"] = []any{map[string]any{"uid": r.ActionID, "type": "data action"}}
@@ -192,18 +199,22 @@ func ocsf(r *auditlog.Record) any {
 	return event
 }
 
+// ocsfCaptions are the activities' names in OCSF; activity_name says more of
+// others.
+var ocsfCaptions = map[int]string{ocsfUpdate: "Update", ocsfDelete: "Delete", ocsfOther: "Other"}
+
 func ocsfActivity(event string) (id int, name string) {
 	switch event {
 	case "deployed":
-		return ocsfUpdate, "Update"
-	case auditlog.EventPruned:
-		return ocsfDelete, "Delete"
+		return ocsfUpdate, ocsfCaptions[ocsfUpdate]
+	case auditfile.EventPruned:
+		return ocsfDelete, ocsfCaptions[ocsfDelete]
 	default:
 		return ocsfOther, event
 	}
 }
 
-func ocsfOutcome(r *auditlog.Record) (status, severity int, name string) {
+func ocsfOutcome(r *auditfile.Record) (status, severity int, name string) {
 	switch {
 	case r.Verdict == "fail" || r.Verdict == "error" || r.ErrorKind != "":
 		return ocsfFailure, ocsfMedium, "Medium"

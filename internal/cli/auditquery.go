@@ -10,14 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditread"
 )
 
 // auditFilter are the flags that choose records.
 type auditFilter struct {
 	auditLogs
 	since, until string
-	filter       auditlog.Filter
+	filter       auditread.Filter
 }
 
 func (f *auditFilter) register(command *cobra.Command) {
@@ -34,13 +36,13 @@ func (f *auditFilter) register(command *cobra.Command) {
 }
 
 // each does something with every record that is wanted, of all logs.
-func (f *auditFilter) each(ctx context.Context, p *process, args []string, do func(*auditlog.Record) error) error {
+func (f *auditFilter) each(ctx context.Context, p *process, args []string, do func(*auditfile.Record) error) error {
 	now := time.Now().UTC()
 	err := errors.Join(parseMoment("--since", f.since, now, &f.filter.Since), parseMoment("--until", f.until, now, &f.filter.Until))
 	if err != nil {
 		return err
 	}
-	return f.auditLogs.each(ctx, p, args, func(log *auditLog, snapshot *auditlog.Snapshot) error {
+	return f.auditLogs.each(ctx, p, args, func(log *auditLog, snapshot *auditread.Snapshot) error {
 		for record, err := range snapshot.Records() {
 			if err != nil {
 				return log.unreadable(err)
@@ -90,7 +92,7 @@ first. It does not verify them: that does assay audit verify.`,
 		Args: atMostOneDir,
 		RunE: func(command *cobra.Command, args []string) error {
 			shown := 0
-			err := f.each(command.Context(), p, args, func(r *auditlog.Record) error {
+			err := f.each(command.Context(), p, args, func(r *auditfile.Record) error {
 				shown++
 				_, err := fmt.Fprintln(p.stdout, recordText(r))
 				return err
@@ -106,7 +108,7 @@ first. It does not verify them: that does assay audit verify.`,
 }
 
 // recordText is a record on one line.
-func recordText(r *auditlog.Record) string {
+func recordText(r *auditfile.Record) string {
 	words := []string{fmt.Sprintf("%6d", r.Seq), r.LoggedAt, r.Event}
 	for _, word := range []string{r.Status, r.Classification, r.Verdict, r.ErrorKind} {
 		if word != "" {
@@ -172,7 +174,7 @@ A log that does not verify is not pruned.`,
 }
 
 func (o *auditPruneOptions) execute(ctx context.Context, p *process, args []string) error {
-	return o.each(ctx, p, args, func(log *auditLog, snapshot *auditlog.Snapshot) error {
+	return o.each(ctx, p, args, func(log *auditLog, snapshot *auditread.Snapshot) error {
 		options, err := o.options(log)
 		if err != nil {
 			return err
@@ -181,15 +183,15 @@ func (o *auditPruneOptions) execute(ctx context.Context, p *process, args []stri
 		if err != nil {
 			return usageError("%w", err)
 		}
-		report, err := snapshot.Verify(auditlog.Trust{Verifier: verifier})
+		report, err := snapshot.Verify(auditread.Trust{Verifier: verifier})
 		if err != nil {
 			return log.unreadable(err)
 		}
 		if !report.Intact || !report.Complete {
 			return &exitError{exitFail, fmt.Errorf("%s is not as it was written, so it is not pruned: see assay audit verify", log.dir)}
 		}
-		removed, err := prune(ctx, options, auditlog.Actor(*p.actor()))
-		if errors.Is(err, auditlog.ErrKey) {
+		removed, err := prune(ctx, options, auditfile.Actor(*p.actor()))
+		if errors.Is(err, auditfile.ErrKey) {
 			return usageError("%s: %w", log.dir, err)
 		}
 		if err != nil {
@@ -213,11 +215,11 @@ func (o *auditPruneOptions) options(log *auditLog) (auditlog.Options, error) {
 	return auditlog.Options{Workspace: log.dir, Path: ".", RetentionDays: o.days}, nil
 }
 
-func prune(ctx context.Context, options auditlog.Options, by auditlog.Actor) (auditlog.Removed, error) {
+func prune(ctx context.Context, options auditlog.Options, by auditfile.Actor) (auditlog.Removed, error) {
 	log, err := auditlog.Open(ctx, options)
 	if err != nil {
 		return auditlog.Removed{}, err
 	}
-	removed, err := log.Prune(ctx, by)
+	removed, err := log.Prune(ctx, "audit prune", by)
 	return removed, errors.Join(err, log.Close())
 }

@@ -11,7 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
+	"github.com/assay-cx/assay/plugins/audit/auditread"
 )
 
 // auditVerifyOptions are the flags of `assay audit verify`.
@@ -69,7 +70,7 @@ Exit status 0 says intact and complete, 1 that it is not, 2 wrong usage or no lo
 
 // verifierKey is what --key names.
 func (o *auditVerifyOptions) verifierKey() (string, error) {
-	if o.key == "" || strings.HasPrefix(o.key, auditlog.SignerName+"+") {
+	if o.key == "" || strings.HasPrefix(o.key, auditfile.SignerName+"+") {
 		return o.key, nil
 	}
 	content, err := os.ReadFile(o.key)
@@ -80,7 +81,7 @@ func (o *auditVerifyOptions) verifierKey() (string, error) {
 }
 
 func (o *auditVerifyOptions) verify(ctx context.Context, p *process, args []string) error {
-	var trust auditlog.Trust
+	var trust auditread.Trust
 	if o.head != "" {
 		content, err := os.ReadFile(o.head)
 		if err != nil {
@@ -92,7 +93,7 @@ func (o *auditVerifyOptions) verify(ctx context.Context, p *process, args []stri
 	if err != nil {
 		return err
 	}
-	return o.each(ctx, p, args, func(log *auditLog, snapshot *auditlog.Snapshot) error {
+	return o.each(ctx, p, args, func(log *auditLog, snapshot *auditread.Snapshot) error {
 		trust.Verifier = given
 		if trust.Verifier == "" {
 			if trust.Verifier, err = log.verifier(); err != nil {
@@ -113,11 +114,11 @@ func (o *auditVerifyOptions) verify(ctx context.Context, p *process, args []stri
 	})
 }
 
-func (o *auditVerifyOptions) tell(p *process, dir string, report *auditlog.Report) error {
+func (o *auditVerifyOptions) tell(p *process, dir string, report *auditread.Report) error {
 	if o.json {
 		return writeIndented(p, struct {
 			Path string `json:"path"`
-			*auditlog.Report
+			*auditread.Report
 		}{dir, report})
 	}
 	_, err := fmt.Fprint(p.stdout, reportText(dir, report))
@@ -125,7 +126,7 @@ func (o *auditVerifyOptions) tell(p *process, dir string, report *auditlog.Repor
 }
 
 // reportText is a report as a person reads it.
-func reportText(dir string, r *auditlog.Report) string {
+func reportText(dir string, r *auditread.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d records", dir, r.Records)
 	if r.SealedAt != "" {
@@ -155,7 +156,7 @@ func yesNo(yes bool) string {
 	return "NO"
 }
 
-func problemText(dir string, p *auditlog.Problem) string {
+func problemText(dir string, p *auditread.Problem) string {
 	var b strings.Builder
 	if p.File != "" {
 		b.WriteString(filepath.Join(dir, p.File))
@@ -177,7 +178,7 @@ func (o *auditVerifyOptions) verifyProof(p *process) error {
 	if err != nil {
 		return usageError("--proof: %w", err)
 	}
-	var proof auditlog.Proof
+	var proof auditread.Proof
 	if err := json.Unmarshal(content, &proof); err != nil {
 		return usageError("--proof %s: not a proof, as assay audit proof prints it: %w", o.proof, err)
 	}
@@ -208,7 +209,7 @@ func (o *auditVerifyOptions) verifyProof(p *process) error {
 }
 
 // sameHead holds a proof's checkpoint against a noted head.
-func (o *auditVerifyOptions) sameHead(checkpoint auditlog.Checkpoint) error {
+func (o *auditVerifyOptions) sameHead(checkpoint auditfile.Checkpoint) error {
 	noted, err := os.ReadFile(o.head)
 	if err != nil {
 		return usageError("--head: %w", err)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/assay-cx/assay/internal/deploy"
 	"github.com/assay-cx/assay/internal/plan"
-	"github.com/assay-cx/assay/plugins/sdk"
 )
 
 // deployOptions are the flags of `assay deploy`.
@@ -35,6 +34,10 @@ output and error codes) against what the platform has, show what would change,
 ask, and deploy it. Handlers are not deployed: an action's code is the
 platform's business. Deploying again changes nothing.
 
+Who deployed what, each document's hash, and what came of it are in the suite's
+audit log: before a document is sent, and after. What cannot be recorded is not
+deployed, unless the log's mode is best_effort.
+
 A change that may hurt callers is marked with "!": an error code that goes, or
 an input that gets narrower where a vector of the suite uses it.
 
@@ -43,7 +46,8 @@ Exit status:
   1    the answer was not yes: nothing was deployed
   2    wrong usage or a wrong spec; with --plan: there are changes
   3    the platform could not be read or written: sign-in refused, unreachable;
-       what has been deployed until then is told
+       or the audit log could not be written; what has been deployed until then
+       is told
   130  interrupted`,
 		Example: `  # What would change? Nothing is written.
   assay deploy ./specs/inventory --plan
@@ -93,7 +97,7 @@ func (o *deployOptions) execute(ctx context.Context, p *process) error {
 	if err := checkDeployable(s.plan); err != nil {
 		return err
 	}
-	d := &deployment{deployOptions: o, platforms: &platforms{opened: s}}
+	d := &deployment{deployOptions: o, platforms: &platforms{opened: s, recorded: !o.planOnly}}
 	if err := d.start(unhurried); err != nil {
 		return err
 	}
@@ -179,7 +183,7 @@ func (d *deployment) decide(ctx context.Context, stop <-chan struct{}) error {
 			return err
 		}
 	}
-	return d.apply(ctx, stop)
+	return d.recorded(ctx, func(t *deployTrail) error { return d.apply(ctx, stop, t) })
 }
 
 // say writes to stdout, with secrets masked.
@@ -211,7 +215,7 @@ func (d *deployment) ask(stop <-chan struct{}) error {
 // apply deploys the changed actions one after the other. It stops at the first
 // that fails, and between two when stop is closed, and always tells what has
 // been deployed.
-func (d *deployment) apply(ctx context.Context, stop <-chan struct{}) error {
+func (d *deployment) apply(ctx context.Context, stop <-chan struct{}, t *deployTrail) error {
 	created, _, _ := deploy.Count(d.items)
 	done := 0
 	for i, item := range d.items {
@@ -223,8 +227,8 @@ func (d *deployment) apply(ctx context.Context, stop <-chan struct{}) error {
 			return &exitError{exitInterrupted, fmt.Errorf("interrupted: action.%s and those after it were not deployed; deployed before: %d", item.Action, done)}
 		default:
 		}
-		if err := d.put(ctx, d.plan.Actions[i].Target.Name, item.Document); err != nil {
-			return d.failure(ctx, notDeployed(item.Action, err))
+		if err := d.putRecorded(ctx, t, d.plan.Actions[i].Target.Name, item); err != nil {
+			return d.failure(ctx, err)
 		}
 		done++
 		what := "updated"
@@ -236,14 +240,4 @@ func (d *deployment) apply(ctx context.Context, stop <-chan struct{}) error {
 		}
 	}
 	return d.say(fmt.Sprintf("Deployed: %d created, %d updated.\n", created, done-created))
-}
-
-// notDeployed says what a failure means for an action: an attempt that nobody
-// answered may have arrived.
-func notDeployed(action string, err error) error {
-	var told *sdk.Error
-	if errors.As(err, &told) && (!told.Sent || told.HTTPStatus/100 == 4) {
-		return fmt.Errorf("action.%s was not deployed, nor were those after it: %w", action, err)
-	}
-	return fmt.Errorf("it is not known whether action.%s was deployed; those after it were not, and deploying again is safe: %w", action, err)
 }

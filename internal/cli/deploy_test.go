@@ -194,11 +194,11 @@ Warnings: 4. What is marked with ! may hurt callers.
 		if diff := cmp.Diff(step.want, out.stdout); diff != "" {
 			t.Errorf("step %d:\n%s", i, diff)
 		}
+		if _, err := os.Stat(filepath.Join(dir, ".assay")); err == nil && i < 2 {
+			t.Error("a plan leaves state behind")
+		}
 	}
 	assertNoSecrets(t, []string{"s3cret-c4nary"}, everything(t, dir))
-	if _, err := os.Stat(filepath.Join(dir, ".assay")); err == nil {
-		t.Error("deploy leaves state behind")
-	}
 	end()
 }
 
@@ -292,6 +292,7 @@ type platform struct {
 	puts      map[string]int
 	refuse    func(w http.ResponseWriter, id string) bool
 	before    func() // each document is taken
+	asked     func() // for documents
 }
 
 func (p *platform) set(refuse func(w http.ResponseWriter, id string) bool) {
@@ -317,6 +318,9 @@ func newPlatform(t *testing.T) *platform {
 	mux.HandleFunc("GET /api/v2/dataactions", func(w http.ResponseWriter, r *http.Request) {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
+		if p.asked != nil {
+			p.asked()
+		}
 		var found []json.RawMessage
 		for id, document := range p.documents {
 			if asked := r.URL.Query().Get("actionId"); asked == "" || asked == id {

@@ -11,12 +11,14 @@ import (
 
 	"github.com/assay-cx/assay/hcl/specfile"
 	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/pluginhost"
 )
 
 // findings are diagnostics and the files that illustrate them.
 type findings struct {
-	files map[string]*hcl.File
-	diags hcl.Diagnostics
+	files   map[string]*hcl.File
+	diags   hcl.Diagnostics
+	secrets []string // that no illustration may show
 }
 
 func (f *findings) add(suite *specfile.Suite, diags hcl.Diagnostics) {
@@ -52,16 +54,22 @@ func (f *findings) load(dir string, s *suite) hcl.Diagnostics {
 
 // addPlan finds what else is wrong with a suite that has errors already, so
 // that a person can mend all of it at once.
-func (f *findings) addPlan(ctx context.Context, s *suite, options plan.Options) {
+func (f *findings) addPlan(ctx context.Context, s *suite, host *pluginhost.Host, options plan.Options) {
 	if s.spec.Complete {
-		f.add(s.spec, s.build(ctx, options))
+		f.build(ctx, s, host, options)
 		slices.SortStableFunc(f.diags, specfile.ByPosition)
 	}
 }
 
+// build plans a suite that was loaded.
+func (f *findings) build(ctx context.Context, s *suite, host *pluginhost.Host, options plan.Options) {
+	f.add(s.spec, s.build(ctx, host, options))
+	f.secrets = append(f.secrets, s.plan.Secrets...)
+}
+
 // write tells the diagnostics on stderr.
 func (f *findings) write(p *process, color bool) error {
-	return specfile.WriteDiagnostics(p.stderr, f.files, f.diags, p.width, color)
+	return specfile.WriteDiagnostics(p.stderr, specfile.Hide(f.files, f.diags, f.secrets), f.diags, p.width, color)
 }
 
 // validation is the shape of `terraform validate -json`.
@@ -104,6 +112,7 @@ type snippet struct {
 
 func (f *findings) validation() validation {
 	v := validation{FormatVersion: "1.0", Valid: true, Diagnostics: []diagnostic{}}
+	files := specfile.Hide(f.files, f.diags, f.secrets)
 	for _, d := range f.diags {
 		out := diagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
 		if d.Severity == hcl.DiagWarning {
@@ -115,7 +124,7 @@ func (f *findings) validation() validation {
 		}
 		if d.Subject != nil {
 			out.Range = &diagRange{d.Subject.Filename, position(d.Subject.Start), position(d.Subject.End)}
-			out.Snippet = f.snippet(*d.Subject)
+			out.Snippet = snippetOf(files[d.Subject.Filename], *d.Subject)
 		}
 		v.Diagnostics = append(v.Diagnostics, out)
 	}
@@ -124,9 +133,8 @@ func (f *findings) validation() validation {
 
 func position(p hcl.Pos) diagPos { return diagPos{p.Line, p.Column, p.Byte} }
 
-// snippet is the first line of a range, as Terraform shows it.
-func (f *findings) snippet(at hcl.Range) *snippet {
-	file := f.files[at.Filename]
+// snippetOf is the first line of a range, as Terraform shows it.
+func snippetOf(file *hcl.File, at hcl.Range) *snippet {
 	if file == nil || at.Start.Byte > len(file.Bytes) {
 		return nil
 	}

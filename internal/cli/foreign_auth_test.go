@@ -138,6 +138,17 @@ func TestForeignAuth(t *testing.T) {
 			requests: map[string]int{opToken: 2, opSubmit: 2},
 		},
 		{
+			name:   "401 for ever at submit, to many vectors",
+			quirks: quirks{instead: map[string]answerer{opSubmit: always(401, `{"message":"no"}`)}}, vectors: 12, status: "error", code: 3,
+			says: []string{"Sign-in was refused", "scope"},
+			also: func(t *testing.T, f *foreignTenant, _ document) {
+				t.Helper()
+				if n := f.requests()[opToken]; n != 2 {
+					t.Errorf("%d tokens were fetched, want 2", n)
+				}
+			},
+		},
+		{
 			name:   "401 for ever at poll",
 			quirks: quirks{instead: map[string]answerer{opPoll: always(401, `{"message":"no"}`)}}, status: "error", code: 3,
 			says:     []string{"Sign-in was refused", "scope"},

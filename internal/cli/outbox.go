@@ -215,7 +215,7 @@ func (o *outboxOptions) suites(p *process) ([]string, error) {
 	if found.diags.HasErrors() {
 		return nil, errors.Join(&exitError{code: exitUsage}, found.write(p, o.colorDiagnostics(p)))
 	}
-	return dirs, o.undeclared(inputs, specs)
+	return dirs, o.undeclared(inputs, specs, &found)
 }
 
 func (o *outboxOptions) print(ctx context.Context, p *process, dir string, box *delivery.Outbox) (n int, err error) {
@@ -276,7 +276,9 @@ func (o *outboxOptions) withSuites(ctx context.Context, p *process, act func(ctx
 	if err != nil {
 		return err
 	}
-	e.host = p.host(logger)
+	if e.host, err = o.host(p, logger); err != nil {
+		return err
+	}
 	defer func() { _ = e.host.Close(context.WithoutCancel(ctx)) }()
 	options, err := e.options()
 	if err != nil {

@@ -19,6 +19,8 @@ import (
 type platforms struct {
 	*opened
 	reach map[string]target // by plugin name
+	// recorded says that something is done which the required sinks are to hold.
+	recorded bool
 }
 
 // target is a plugin that keeps schema documents.
@@ -27,15 +29,19 @@ type target struct {
 	client *sdk.Client
 }
 
-// start starts the plugins that talk to platforms, and no other, and the
-// suite's own servers.
+// start starts the plugins that talk to platforms, those that must record what
+// is done there where that is wanted, and no other, and the suite's own servers.
 func (p *platforms) start(ctx context.Context) error {
 	p.processes = map[string]*pluginhost.Process{}
 	var needed []*plan.Plugin
 	for _, plugin := range p.plan.Plugins {
-		if plugin.Is(sdk.KindTarget) || plugin.Is(sdk.KindAuth) {
+		records := p.recorded && plugin.Is(sdk.KindSink) && plugin.Description.Sink.Required
+		if records || plugin.Is(sdk.KindTarget) || plugin.Is(sdk.KindAuth) {
 			needed = append(needed, plugin)
-			p.processes[plugin.Name] = p.host.Launch(plugin.Name, plugin.Source)
+			if err := p.makeRoom(records); err != nil {
+				return err
+			}
+			p.processes[plugin.Name] = p.host.LaunchBlock(p.block(plugin.Name, plugin.Source, plugin.Version))
 		}
 	}
 	p.plan.Plugins = needed
@@ -59,6 +65,17 @@ func (p *platforms) start(ctx context.Context) error {
 	return nil
 }
 
+// makeRoom makes the folder of a suite's state, where something is recorded.
+func (p *platforms) makeRoom(records bool) error {
+	if !records {
+		return nil
+	}
+	if err := keepOutOfGit(p.plan.Dir); err != nil {
+		return &exitError{exitUndecided, fmt.Errorf("the suite's state folder cannot be made: %w", err)}
+	}
+	return nil
+}
+
 // schema is what a target has of an action, or nil where it has nothing.
 func (p *platforms) schema(ctx context.Context, target, id string) (*deploy.Document, error) {
 	document, err := p.reach[target].get(ctx, id)
@@ -75,15 +92,11 @@ func (p *platforms) schema(ctx context.Context, target, id string) (*deploy.Docu
 	return &parsed, nil
 }
 
-// put deploys a document to a target.
-func (p *platforms) put(ctx context.Context, target string, d deploy.Document) error {
-	document, err := d.Encode()
-	if err != nil {
-		return err
-	}
+// put deploys the document of an action to a target.
+func (p *platforms) put(ctx context.Context, target, id string, document json.RawMessage) error {
 	t := p.reach[target]
 	return t.do(ctx, invoke.PutSchema, func(ctx context.Context, token string) error {
-		return t.client.PutSchema(ctx, sdk.SchemaRequest{Token: token, ActionID: d.ID}, document)
+		return t.client.PutSchema(ctx, sdk.SchemaRequest{Token: token, ActionID: id}, document)
 	})
 }
 

@@ -36,6 +36,12 @@ var errDisabled = &sdk.Error{
 	Message: "the receiver wants no more events (410); change its settings, or use assay outbox redeliver",
 }
 
+// errUnreadable is why letters die that hold no event.
+var errUnreadable = &sdk.Error{
+	Kind:    sdk.Invalid,
+	Message: "the outbox does not hold an event here that can be read, so nothing was sent: it was damaged, or written by another program",
+}
+
 // courier takes the letters of one sink to it.
 type courier struct {
 	sink     Sink
@@ -122,6 +128,11 @@ func (c *courier) claim(ctx context.Context) (wait time.Duration, err error) {
 	letters, err := c.outbox.claim(ctx, c.sink.Name, int(room))
 	c.held.Add(int64(len(letters)) - room)
 	for _, l := range letters {
+		if l.unreadable {
+			l.kind = string(errUnreadable.Kind)
+			c.done <- outcome{letter: l, courier: c, fate: died, err: errUnreadable.Error()}
+			continue
+		}
 		c.letters <- l
 	}
 	return 0, err

@@ -75,11 +75,20 @@ func scan(rows *sql.Rows) (l Letter, err error) {
 	var created, due int64
 	var event []byte
 	err = rows.Scan(&l.ID, &l.Plugin, &l.State, &l.Attempts, &created, &due, &l.InHand, &l.Error, &event)
-	l.Created, l.Event = time.UnixMilli(created).UTC(), event
-	if next := time.UnixMilli(due).UTC(); l.State == Queued {
+	l.Created, l.Event = timeOf(created), event
+	if !json.Valid(event) {
+		l.Event = json.RawMessage("null")
+	}
+	if next := timeOf(due); l.State == Queued {
 		l.Due = &next
 	}
 	return l, err
+}
+
+// timeOf is a time of the database's, within the years that JSON can tell.
+func timeOf(ms int64) time.Time {
+	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	return time.UnixMilli(max(0, min(ms, last.UnixMilli()))).UTC()
 }
 
 // Hurry makes the selected letters that are queued due now.

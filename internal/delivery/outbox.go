@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -73,6 +73,9 @@ type letter struct {
 	attempts int
 	kind     string // of the last error; empty for none
 	event    sdk.Event
+	// unreadable says that the database does not hold an event of ours here;
+	// event then has an id and nothing else.
+	unreadable bool
 }
 
 // OpenOutbox opens the outbox of the suite in dir, and makes it where there is
@@ -169,7 +172,7 @@ func (o *Outbox) put(ctx context.Context, letters []*letter, mine []bool) error 
 func (o *Outbox) claim(ctx context.Context, sink string, n int) ([]*letter, error) {
 	return o.take(ctx, `UPDATE letter SET owner = ? WHERE seq IN (
 		SELECT seq FROM letter WHERE state = 'queued' AND owner IS NULL AND sink = ? AND due <= ? ORDER BY due, seq LIMIT ?)
-		RETURNING seq, sink, attempts, kind, event`, sink, time.Now().UnixMilli(), n)
+		RETURNING seq, sink, id, attempts, kind, event`, sink, time.Now().UnixMilli(), n)
 }
 
 // unrecorded takes up to n dead letters in hand that the required sinks do not
@@ -177,34 +180,38 @@ func (o *Outbox) claim(ctx context.Context, sink string, n int) ([]*letter, erro
 func (o *Outbox) unrecorded(ctx context.Context, n int) ([]*letter, error) {
 	return o.take(ctx, `UPDATE letter SET owner = ? WHERE seq IN (
 		SELECT seq FROM letter WHERE state = 'dead' AND recorded = 0 AND owner IS NULL ORDER BY seq LIMIT ?)
-		RETURNING seq, sink, attempts, kind, event`, n)
+		RETURNING seq, sink, id, attempts, kind, event`, n)
 }
 
 // take runs an UPDATE … RETURNING whose first argument is the owner.
 func (o *Outbox) take(ctx context.Context, update string, args ...any) (letters []*letter, err error) {
-	var events [][]byte
 	err = o.write(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, update, append([]any{o.owner}, args...)...)
 		if err != nil {
 			return err
 		}
 		return state.Read(rows, func() error {
-			l, event := &letter{}, []byte(nil)
+			l, id, event := &letter{}, "", []byte(nil)
 			letters = append(letters, l)
-			err := rows.Scan(&l.seq, &l.sink, &l.attempts, &l.kind, &event)
-			events = append(events, event)
+			err := rows.Scan(&l.seq, &l.sink, &id, &l.attempts, &l.kind, &event)
+			l.read(id, event)
 			return err
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i, event := range events {
-		if err := json.Unmarshal(event, &letters[i].event); err != nil {
-			return nil, explain(fmt.Errorf("letter %d: %w", letters[i].seq, err))
-		}
-	}
 	return letters, nil
+}
+
+// read takes what the database holds of a letter's event. What is not of our
+// making does not keep other letters from being delivered.
+func (l *letter) read(id string, event []byte) {
+	l.attempts = max(0, min(l.attempts, math.MaxInt32))
+	if json.Unmarshal(event, &l.event) != nil {
+		l.event, l.unreadable = sdk.Event{}, true
+	}
+	l.event.ID = id
 }
 
 // recorded notes that the required sinks hold dead letters.

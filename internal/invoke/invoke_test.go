@@ -3,6 +3,7 @@ package invoke
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -320,6 +321,34 @@ func TestTokenIsRefreshedBeforeItExpires(t *testing.T) {
 	}
 }
 
+// Where a token that was just fetched anew is refused as well, the next calls
+// do not fetch one more each; after a while that is tried again, and calls that
+// are not refused go on with what there is.
+func TestTokensThatAreOfNoUseAreNotFetchedForEachCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{life: time.Hour}
+		tokens := i.tokens()
+		refuse := func(string) error { return &sdk.Error{Kind: sdk.Unauthenticated} }
+		for range 20 {
+			err := tokens.Do(t.Context(), refuse)
+			if !errors.Is(err, sdk.Unauthenticated) || !strings.Contains(err.Error(), "was refused as well") {
+				t.Fatal(err)
+			}
+		}
+		if err := tokens.Do(t.Context(), func(string) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if n := i.fetches.Load(); n != 2 {
+			t.Errorf("%d fetches, want 2", n)
+		}
+		time.Sleep(fresh)
+		_ = tokens.Do(t.Context(), refuse)
+		if n := i.fetches.Load(); n != 3 {
+			t.Errorf("%d fetches, want another after a while", n)
+		}
+	})
+}
+
 func TestRevokedTokenIsReplacedOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{life: time.Hour}
@@ -344,6 +373,30 @@ func TestRevokedTokenIsReplacedOnceForAll(t *testing.T) {
 		time.Sleep(time.Second)
 		if i.fetches.Load() != 2 || calls.Load() != 40 {
 			t.Errorf("%d fetches and %d calls, want 2 and 40", i.fetches.Load(), calls.Load())
+		}
+	})
+}
+
+// A platform may take back one token after the other: each that it knew once is
+// replaced, however soon.
+func TestTokensThatAreRevokedAgainAndAgainAreReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{life: time.Hour}
+		tokens := i.tokens()
+		uses := map[string]int{}
+		for range 9 {
+			err := tokens.Do(t.Context(), func(token string) error {
+				if uses[token]++; uses[token] > 3 {
+					return typed(sdk.Unauthenticated, true, 401)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := i.fetches.Load(); n != 3 {
+			t.Errorf("%d fetches for nine calls of three a token", n)
 		}
 	})
 }

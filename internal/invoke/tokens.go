@@ -25,6 +25,8 @@ type Tokens struct {
 	current   string
 	refreshAt time.Time // zero: until a peer refuses it
 	rejected  string
+	accepted  bool      // a peer knew the current one
+	replaced  time.Time // when the current one came in place of one that a peer refused
 	refused   error     // a sign-in that was refused: it will be again …
 	retryAt   time.Time // … until then
 }
@@ -33,6 +35,10 @@ type Tokens struct {
 // need not all hear it from the platform; a monitor must notice that it ended.
 const refusalHold = time.Minute
 
+// fresh is how long a token that came in place of a refused one, and that no
+// peer ever knew, is as good as the next would be.
+const fresh = 30 * time.Second
+
 // NewTokens builds a cache over fetch. seen is told each new token before
 // anyone uses it, so that it can be kept out of what the run prints.
 func NewTokens(fetch func(ctx context.Context, rejected string) (sdk.Token, error), seen func(token string)) *Tokens {
@@ -40,32 +46,52 @@ func NewTokens(fetch func(ctx context.Context, rejected string) (sdk.Token, erro
 }
 
 // Do calls with a token. Where the peer answers that it does not know the
-// caller, the token is fetched anew and the call repeated, once.
+// caller, the token is fetched anew and the call repeated, once; not where that
+// has just been done, in vain, for another call.
 func (t *Tokens) Do(ctx context.Context, call func(token string) error) error {
 	token, err := t.get(ctx)
 	if err != nil {
 		return err
 	}
 	if err = call(token); !errors.Is(err, sdk.Unauthenticated) {
+		t.accept(token)
 		return err
 	}
-	t.reject(token)
-	if token, err = t.get(ctx); err != nil {
-		return err
+	if t.reject(token) {
+		if token, err = t.get(ctx); err != nil {
+			return err
+		}
+		if err = call(token); !errors.Is(err, sdk.Unauthenticated) {
+			t.accept(token)
+		}
 	}
-	if err = call(token); errors.Is(err, sdk.Unauthenticated) {
+	if errors.Is(err, sdk.Unauthenticated) {
 		return fmt.Errorf("a token fetched just now was refused as well: the client is known to the token endpoint, "+
 			"but lacks a scope or is meant for another tenant: %w", err)
 	}
 	return err
 }
 
-func (t *Tokens) reject(token string) {
+// accept notes that a peer knows a token.
+func (t *Tokens) accept(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.current == token {
-		t.current, t.rejected = "", token
+	t.accepted = t.accepted || t.current == token
+}
+
+// reject makes the next call fetch another token. It answers whether that can
+// be of use.
+func (t *Tokens) reject(token string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current != token {
+		return true // there is another already
 	}
+	if !t.accepted && time.Since(t.replaced) < fresh {
+		return false
+	}
+	t.current, t.rejected = "", token
+	return true
 }
 
 // cached answers the token that may still be used, or "" and which token a
@@ -120,7 +146,10 @@ func (t *Tokens) refresh(ctx context.Context) (string, error) {
 	}
 	t.refused = nil
 	t.seen(fetched.Value)
-	t.current, t.rejected = fetched.Value, ""
+	if rejected != "" {
+		t.replaced = time.Now()
+	}
+	t.current, t.rejected, t.accepted = fetched.Value, "", false
 	t.refreshAt = refreshTime(fetched, time.Now())
 	return fetched.Value, nil
 }

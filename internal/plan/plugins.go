@@ -49,14 +49,18 @@ func (b *builder) plugins(ctx context.Context) {
 
 // plugin evaluates a plugin block; nil where its source is not known.
 func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
-	description, err := b.options.Describe(ctx, spec.Source)
+	description, err := b.options.Describe(ctx, spec)
+	if err != nil && b.suite.Broken[spec.Range] {
+		return nil // its source may be what is wrong
+	}
 	if err != nil {
-		b.errorf(spec.SourceRange, "Plugin not found", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
+		b.errorf(spec.SourceRange, "Plugin not usable", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
 		return nil
 	}
 	p := &Plugin{
 		Name:        spec.Name,
 		Source:      spec.Source,
+		Version:     spec.Version,
 		Description: description,
 		Range:       spec.Range,
 	}
@@ -125,6 +129,7 @@ func (b *builder) pluginAttributes(spec *specfile.Plugin, schema sdk.Schema) jso
 	for name, attribute := range spec.Attributes {
 		if !slices.ContainsFunc(schema.Attributes, func(a sdk.Attribute) bool { return a.Name == name }) {
 			b.unknownAttribute(spec.Name, schema, attribute.Name, attribute.NameRange)
+			b.misspelt(schema, attribute)
 		}
 	}
 	document := make(map[string]json.RawMessage, len(schema.Attributes))
@@ -153,6 +158,20 @@ func (b *builder) pluginAttributes(spec *specfile.Plugin, schema sdk.Schema) jso
 		b.errorf(spec.Range, "Plugin settings cannot be written as JSON", err.Error())
 	}
 	return encoded
+}
+
+// misspelt keeps the value of an attribute secret that is probably meant to be
+// a secret one.
+func (b *builder) misspelt(schema sdk.Schema, attribute *hcl.Attribute) {
+	var names []string
+	for _, a := range schema.Attributes {
+		if a.Sensitive {
+			names = append(names, a.Name)
+		}
+	}
+	if value, diags := attribute.Expr.Value(nil); !diags.HasErrors() && specfile.Nearest(attribute.Name, names) != "" {
+		b.plan.Secrets = append(b.plan.Secrets, leaves(value)...)
+	}
 }
 
 func (b *builder) unknownAttribute(plugin string, schema sdk.Schema, name string, at hcl.Range) {

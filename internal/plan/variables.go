@@ -55,6 +55,9 @@ func (b *builder) variableValue(variable *specfile.Variable) (cty.Value, hcl.Dia
 	}
 	for i := len(inputs.Files) - 1; i >= 0; i-- {
 		if given, ok := inputs.Files[i][variable.Name]; ok {
+			if variable.Sensitive {
+				b.plan.Secrets = append(b.plan.Secrets, leaves(given.Value)...) // also one of the wrong type
+			}
 			return convertVariable(variable, given.Value, given.Range)
 		}
 	}

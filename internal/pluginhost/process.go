@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"github.com/assay-cx/assay/internal/pluginsource"
 	"github.com/assay-cx/assay/plugins/pluginv1"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -28,8 +29,9 @@ const (
 
 // Process is a plugin that was launched.
 type Process struct {
-	name, source string
-	host         *Host
+	name  string
+	block pluginsource.Block
+	host  *Host
 
 	stopping atomic.Bool
 	kill     func() // ends the process at once, or keeps it from starting
@@ -42,10 +44,10 @@ type Process struct {
 	wire   *goplugin.Client
 }
 
-func newProcess(h *Host, name, source string) *Process {
+func newProcess(h *Host, block pluginsource.Block) *Process {
 	killed := make(chan struct{})
 	return &Process{
-		name: name, source: source, host: h,
+		name: block.Name, block: block, host: h,
 		killed: killed, kill: sync.OnceFunc(func() { close(killed) }),
 		ready: make(chan struct{}),
 	}
@@ -65,18 +67,19 @@ func (p *Process) Client(ctx context.Context) (*sdk.Client, error) {
 
 func (p *Process) start() {
 	defer close(p.ready)
-	path, args, err := p.host.command(p.source)
+	program, err := p.host.command(p.block)
 	if err != nil {
 		p.err = err
 		return
 	}
+	defer program.close()
 	s, err := p.host.prepare()
 	if err != nil {
 		p.err = err
 		return
 	}
 	began := time.Now()
-	p.wire = goplugin.NewClient(p.config(path, args, s))
+	p.wire = goplugin.NewClient(p.config(program, s))
 	connection, err := dial(p.wire)
 	if err != nil {
 		p.err = p.failedStart(err)
@@ -86,7 +89,7 @@ func (p *Process) start() {
 	p.host.options.Logger.Debug("plugin started", "plugin", p.name, "pid", p.child.ID(), "duration", time.Since(began))
 }
 
-func (p *Process) config(path string, args []string, s *shared) *goplugin.ClientConfig {
+func (p *Process) config(program command, s *shared) *goplugin.ClientConfig {
 	lines := &tail{log: func(line string) { logLine(p.host.options.Logger, p.name, line) }}
 	return &goplugin.ClientConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
@@ -107,7 +110,7 @@ func (p *Process) config(path string, args []string, s *shared) *goplugin.Client
 			grpc.MaxCallSendMsgSize(pluginv1.MaxMessage),
 		)},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			p.child = newChild(path, args, cmd.Env, s, lines, p.killed)
+			p.child = newChild(program, cmd.Env, s, lines, p.killed)
 			return p.child, nil
 		},
 	}

@@ -3,25 +3,52 @@ package redact
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Masked stands where a sensitive value was.
 const Masked = "(sensitive)"
 
+// Paths lead to the sensitive values of a document.
+type Paths [][]string
+
+// ParsePaths reads paths such as card.number, items[0].sku or items[*].sku,
+// from a document's root on, with or without input. before them.
+func ParsePaths(texts []string) Paths {
+	paths := make(Paths, len(texts))
+	for i, text := range texts {
+		text = strings.NewReplacer("[", ".", "]", "").Replace(strings.TrimPrefix(text, "input."))
+		paths[i] = strings.Split(text, ".")
+	}
+	return paths
+}
+
+// Here reports whether one of the paths has arrived.
+func (p Paths) Here() bool {
+	return slices.ContainsFunc(p, func(path []string) bool { return len(path) == 0 })
+}
+
+// Below are the rests of the paths that lead through a member, or an element
+// by its number.
+func (p Paths) Below(member string) Paths {
+	var rests Paths
+	for _, path := range p {
+		if len(path) > 0 && (path[0] == member || path[0] == "*") {
+			rests = append(rests, path[1:])
+		}
+	}
+	return rests
+}
+
 // Mask replaces what stands at the paths in a decoded JSON document, and
-// answers the texts of the values that it hid. A path is such as card.number,
-// items[0].sku or items[*].sku. The document itself is not changed.
+// answers the texts of the values that it hid. The document itself is not
+// changed.
 func Mask(document any, paths []string) (masked any, hidden []string) {
 	if len(paths) == 0 {
 		return document, nil
 	}
-	split := make([][]string, len(paths))
-	for i, path := range paths {
-		path = strings.NewReplacer("[", ".", "]", "").Replace(strings.TrimPrefix(path, "input."))
-		split[i] = strings.Split(path, ".")
-	}
-	return mask(document, split, &hidden), hidden
+	return mask(document, ParsePaths(paths), &hidden), hidden
 }
 
 // Unmask puts the original's values back where a mask still stands in a
@@ -52,40 +79,27 @@ func Unmask(document, original any) any {
 	}
 }
 
-func mask(document any, paths [][]string, hidden *[]string) any {
-	for _, path := range paths {
-		if len(path) == 0 {
-			*hidden = appendLeaves(*hidden, document)
-			return Masked
-		}
+func mask(document any, paths Paths, hidden *[]string) any {
+	if paths.Here() {
+		*hidden = appendLeaves(*hidden, document)
+		return Masked
 	}
 	switch document := document.(type) {
 	case map[string]any:
 		members := make(map[string]any, len(document))
 		for name, member := range document {
-			members[name] = mask(member, below(paths, name), hidden)
+			members[name] = mask(member, paths.Below(name), hidden)
 		}
 		return members
 	case []any:
 		elements := make([]any, len(document))
 		for i, element := range document {
-			elements[i] = mask(element, below(paths, fmt.Sprint(i)), hidden)
+			elements[i] = mask(element, paths.Below(fmt.Sprint(i)), hidden)
 		}
 		return elements
 	default:
 		return document
 	}
-}
-
-// below are the rests of the paths that lead through a member.
-func below(paths [][]string, member string) [][]string {
-	var rests [][]string
-	for _, path := range paths {
-		if path[0] == member || path[0] == "*" {
-			rests = append(rests, path[1:])
-		}
-	}
-	return rests
 }
 
 func appendLeaves(leaves []string, document any) []string {

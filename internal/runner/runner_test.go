@@ -611,6 +611,21 @@ func TestAnalyticsThatCannotBeReadAreAnError(t *testing.T) {
 	}
 }
 
+// What a platform says of an action may quote the inputs of any vector.
+func TestAnalyticsErrorsShowNoSensitiveInput(t *testing.T) {
+	five := 5.0
+	b := newBench(t.Context(), &platform{onMetrics: func(context.Context) error {
+		return &sdk.Error{Kind: sdk.Invalid, Message: "no rows for caller C-4711-X, ann@example.com, with s3cret"}
+	}}, 2)
+	b.Redactor.Add("s3cret")
+	b.Plan.Vectors[1].Sensitive = []string{"C-4711-X"}
+	b.Plan.Thresholds = []*plan.Threshold{{Name: "t", Metric: "error_rate", Action: b.Plan.Vectors[0].Action, Max: &five}}
+	got := b.run(t).Thresholds[0].Message
+	if !strings.HasSuffix(got, "no rows for caller (sensitive), (email), with (sensitive)") {
+		t.Errorf("message %q", got)
+	}
+}
+
 func TestAnalyticsHaveTheTimeOfASession(t *testing.T) {
 	five := 5.0
 	synctest.Test(t, func(t *testing.T) {

@@ -40,13 +40,25 @@ func (r *Runner) thresholds(ctx context.Context, s *settler) []result.Threshold 
 		}
 		if a.err != nil {
 			doc.Status = result.Errored
-			doc.Message = r.Redactor.With(nil).String("the platform's analytics could not be read: " + a.err.Error())
+			doc.Message = r.Redactor.With(r.sensitiveOf(t.Action)).Text("the platform's analytics could not be read: " + a.err.Error())
 		} else {
 			health.Judge(&doc, t.MinExecutions, a.health.Metric(t.Metric), a.health.Executions)
 		}
 		judged = append(judged, doc)
 	}
 	return judged
+}
+
+// sensitiveOf are the sensitive input values of all vectors of an action: what
+// a platform says of the action may quote any of them.
+func (r *Runner) sensitiveOf(action *plan.Action) []string {
+	var values []string
+	for _, v := range r.Plan.Vectors {
+		if v.Action == action {
+			values = append(values, v.Sensitive...)
+		}
+	}
+	return values
 }
 
 // analyticsTimeout is the longest that the reading of an action's figures may

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 	"github.com/assay-cx/assay/plugins/audit/auditlog"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -50,6 +51,7 @@ type Plugin struct {
 	options  auditlog.Options
 	log      *auditlog.Log // nil: it could not be opened, in best_effort mode
 	why      error         // why not
+	pruning  pruning
 }
 
 // New gives the plugin, not configured yet.
@@ -69,7 +71,7 @@ func (p *Plugin) Describe() sdk.Description {
 			},
 			{
 				Name: "retention_days", Type: sdk.Number, Default: json.RawMessage(`90`),
-				Description: "How many days records are kept; written into each of them, and enforced by assay audit prune.",
+				Description: "How many days records are kept; written into each of them, and enforced by each run and by assay audit prune.",
 			},
 			{
 				Name: "key", Type: sdk.String, Sensitive: true,
@@ -86,22 +88,14 @@ func (p *Plugin) Describe() sdk.Description {
 // Configure takes the settings, makes the log's folder and sees that it can be
 // written to.
 func (p *Plugin) Configure(ctx context.Context, config sdk.Config) (sdk.Configured, error) {
-	var s Settings
-	if err := config.Decode(&s); err != nil {
-		return sdk.Configured{}, problem("retention_days", "Invalid retention", "path must be a string and retention_days a whole number.")
-	}
-	if s.RetentionDays < 1 {
-		return sdk.Configured{}, problem("retention_days", "Invalid retention",
-			fmt.Sprintf("retention_days is %d; it must be at least 1.", s.RetentionDays))
-	}
-	if !filepath.IsLocal(s.Path) {
-		return sdk.Configured{}, problem("path", "Audit log not writable",
-			fmt.Sprintf("path is %q; it must be a folder in the suite's tree.", s.Path))
+	s, problems := readSettings(config)
+	if len(problems) > 0 {
+		return sdk.Configured{}, &sdk.ConfigError{Problems: problems}
 	}
 	p.settings, p.options = s, s.Options(config.Workspace)
 	opened, err := auditlog.Open(ctx, p.options)
 	switch {
-	case errors.Is(err, auditlog.ErrKey):
+	case errors.Is(err, auditfile.ErrKey):
 		return sdk.Configured{}, problem("key", "Wrong audit key", err.Error()+".")
 	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR):
 		return sdk.Configured{}, problem("path", "Audit log not writable",
@@ -111,6 +105,27 @@ func (p *Plugin) Configure(ctx context.Context, config sdk.Config) (sdk.Configur
 	}
 	p.log, p.why = opened, err
 	return sdk.Configured{BestEffort: s.Mode == modeBestEffort}, nil
+}
+
+// readSettings reads the settings and answers all that is wrong with them.
+func readSettings(config sdk.Config) (s Settings, problems []sdk.Problem) {
+	add := func(attribute, summary, detail string) {
+		problems = append(problems, sdk.Problem{Attribute: attribute, Summary: summary, Detail: detail})
+	}
+	if err := config.Decode(&s); err != nil {
+		add("retention_days", "Invalid retention", "retention_days must be a whole number.")
+	} else if s.RetentionDays < 1 {
+		add("retention_days", "Invalid retention", fmt.Sprintf("retention_days is %d; it must be at least 1.", s.RetentionDays))
+	}
+	if !filepath.IsLocal(s.Path) {
+		add("path", "Audit log not writable", fmt.Sprintf("path is %q; it must be a folder in the suite's tree.", s.Path))
+	}
+	if s.Key != "" {
+		if _, err := auditfile.VerifierKey(s.Key); err != nil {
+			add("key", "Wrong audit key", err.Error()+".")
+		}
+	}
+	return s, problems
 }
 
 func problem(attribute, summary, detail string) error {
@@ -123,20 +138,29 @@ func (p *Plugin) Deliver(ctx context.Context, events []sdk.Event) error {
 	if p.log == nil {
 		return p.failure(p.why)
 	}
-	records := make([]auditlog.Record, len(events))
+	records := make([]auditfile.Record, len(events))
 	for i := range events {
 		records[i] = p.newRecord(&events[i])
 	}
 	if err := p.log.Append(ctx, records); err != nil {
 		return p.failure(err)
 	}
+	for i := range records {
+		if records[i].Event == string(sdk.EventRunStarted) {
+			p.startPruning(ctx, records[i].Command, records[i].Actor)
+		}
+	}
 	return nil
 }
 
-// Shutdown closes the log. What was delivered is on disk already.
-func (p *Plugin) Shutdown(context.Context) error {
+// Shutdown waits for what is pruned and closes the log. What was delivered is
+// on disk already.
+func (p *Plugin) Shutdown(ctx context.Context) error {
 	if p.log == nil {
 		return nil
+	}
+	if err := p.endPruning(ctx); err != nil {
+		return err
 	}
 	return p.log.Close()
 }
@@ -144,7 +168,7 @@ func (p *Plugin) Shutdown(context.Context) error {
 // failure says why the log cannot be written, and what to do.
 func (p *Plugin) failure(err error) error {
 	kind := sdk.Unavailable
-	var altered *auditlog.AlteredError
+	var altered *auditfile.AlteredError
 	switch {
 	case errors.As(err, &altered):
 		kind = sdk.Invalid // trying again does not help

@@ -286,6 +286,23 @@ func TestConfigureProblems(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with the settings is told at once.
+func TestAllProblemsAreTold(t *testing.T) {
+	t.Parallel()
+	_, err := configure(t, t.TempDir(), attributes{"path": "../audit", "retention_days": 1.5, "key": "short"})
+	var wrong *sdk.ConfigError
+	if !errors.As(err, &wrong) {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, p := range wrong.Problems {
+		told = append(told, p.Attribute)
+	}
+	if diff := cmp.Diff([]string{"retention_days", "path", "key"}, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Where the folder cannot be written to that is no mistake of the spec's: it is
 // told before the run, and best effort goes on without.
 func TestConfigureUnavailable(t *testing.T) {

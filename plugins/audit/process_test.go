@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -43,7 +43,7 @@ func TestProcesses(t *testing.T) {
 	running.Wait()
 	ids := map[string]int{}
 	for _, line := range lines(t, today(t, filepath.Join(workspace, ".assay/audit"))) {
-		var r auditlog.Record
+		var r auditfile.Record
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}

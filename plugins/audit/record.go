@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -15,8 +15,8 @@ import (
 // goes into it, and of persons at most the login name of who runs assay:
 // piiExcluded says whether that is there. The names of suite and vector are
 // the spec's own words.
-func (p *Plugin) newRecord(event *sdk.Event) auditlog.Record {
-	r := auditlog.Record{
+func (p *Plugin) newRecord(event *sdk.Event) auditfile.Record {
+	r := auditfile.Record{
 		AuditID:             auditID(event.ID),
 		Event:               identifier(string(event.Type)),
 		RunID:               identifier(event.RunID),
@@ -34,7 +34,7 @@ func (p *Plugin) newRecord(event *sdk.Event) auditlog.Record {
 		Setting:             clip(event.Setting),
 		SHA256:              identifier(event.SHA256),
 		Count:               event.Count,
-		ComplianceFlags: auditlog.ComplianceFlags{
+		ComplianceFlags: auditfile.ComplianceFlags{
 			DataMasked:    event.Masked,
 			PIIExcluded:   event.Actor == nil || event.Actor.User == "",
 			RetentionDays: p.settings.RetentionDays,
@@ -51,10 +51,10 @@ func (p *Plugin) newRecord(event *sdk.Event) auditlog.Record {
 		r.HTTPStatus = event.Error.HTTPStatus
 	}
 	if a := event.Actor; a != nil {
-		r.Actor = &auditlog.Actor{User: clip(a.User), Host: clip(a.Host), CI: clip(a.CI), Job: clip(a.Job), Commit: identifier(a.Commit)}
+		r.Actor = &auditfile.Actor{User: clip(a.User), Host: clip(a.Host), CI: clip(a.CI), Job: clip(a.Job), Commit: identifier(a.Commit)}
 	}
 	if s := event.Summary; s != nil {
-		summary := auditlog.Summary(*s)
+		summary := auditfile.Summary(*s)
 		r.Summary = &summary
 	}
 	return r

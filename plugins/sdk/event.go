@@ -18,9 +18,11 @@ const (
 	EventNotFinished EventType = "not_finished"
 	// EventDeliveryGivenUp: an event for a queued sink was not delivered.
 	EventDeliveryGivenUp EventType = "delivery_given_up"
-	// EventRunStarted: a suite's run begins; Actor says who runs it.
+	// EventRunStarted: a suite's run, or a deploy, begins; Actor says who runs it
+	// and Command what.
 	EventRunStarted EventType = "run_started"
-	// EventRunEnded: a suite's run is over; Verdict and Summary say how it ended.
+	// EventRunEnded: a suite's run, or a deploy, is over; Verdict and Summary say
+	// how it ended.
 	EventRunEnded EventType = "run_ended"
 	// EventSubmitting: an input is about to be submitted. It is recorded before
 	// the first byte is sent; what came of it follows as EventSession,
@@ -34,7 +36,13 @@ const (
 	// EventDevPlugin: a plugin runs that the lock file does not vouch for;
 	// Plugin names it, SHA256 is its file's.
 	EventDevPlugin EventType = "dev_plugin"
-	// EventDeployed: an action's schema was deployed; SHA256 is the document's.
+	// EventDeploying: an action's schema is about to be deployed; Plugin names
+	// the target, SHA256 is the document's. It is recorded before the first byte
+	// is sent; what came of it follows as EventDeployed, with the same
+	// SubmissionID.
+	EventDeploying EventType = "deploying"
+	// EventDeployed: what came of deploying an action's schema; Verdict says
+	// whether it stands (pass), does not (fail), or nobody knows (error).
 	EventDeployed EventType = "deployed"
 	// EventPruned: records were removed on purpose; Plugin (or Command) says
 	// whose, Count how many.
@@ -65,9 +73,10 @@ type Event struct {
 
 	Classification *Classification `json:"classification,omitempty"` // only when FAILED
 	Correlation    *Correlation    `json:"correlation,omitempty"`    // only when FAILED
-	Error          *EventError     `json:"error,omitempty"`          // not_started, not_finished, refused, delivery_given_up
+	Error          *EventError     `json:"error,omitempty"`          // not_started, not_finished, refused, delivery_given_up, deployed
 
-	// SubmissionID ties what came of a submission to its EventSubmitting.
+	// SubmissionID ties what came of a submission to its EventSubmitting, and
+	// what came of a deploy to its EventDeploying.
 	SubmissionID string      `json:"submission_id,omitempty"`
 	Actor        *Actor      `json:"actor,omitempty"`   // run_started; any event of a command outside a run
 	Command      string      `json:"command,omitempty"` // what asked for it, such as "run" or "outbox purge"

@@ -111,55 +111,26 @@ for (const d of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
 func TestTheReferenceImplementationVerifies(t *testing.T) {
 	t.Parallel()
 	dir := installStandardWebhooks(t)
-	type sample struct {
-		Secret  string            `json:"secret"`
-		Wrong   string            `json:"wrong"`
-		Body    string            `json:"body"`
-		Headers map[string]string `json:"headers"`
-	}
-	var samples []sample
+	const wrong = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	var samples []signed
 	for name := range formats() {
 		r := newReceiver(t, status(204))
 		p := configured(t, r, attributes{"secret": secret, "secrets": []string{otherSecret}, "format": name})
 		if err := p.Deliver(t.Context(), []sdk.Event{failedSession()}); err != nil {
 			t.Fatal(err)
 		}
-		got := r.deliveries()[0]
-		headers := map[string]string{}
-		for _, header := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
-			headers[header] = got.header.Get(header)
-		}
 		for _, known := range []string{secret, otherSecret} {
-			samples = append(samples, sample{known, "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 24)), string(got.body), headers})
+			samples = append(samples, signedBy(known, wrong, r.deliveries()[0]))
 		}
 	}
-	input, err := json.Marshal(samples)
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := exec.CommandContext(t.Context(), "node", "-e", verifyScript)
-	node.Dir, node.Stdin = dir, strings.NewReader(string(input))
-	out, err := node.CombinedOutput()
-	if err != nil || strings.Count(string(out), "verified") != len(samples) {
-		t.Errorf("%v\n%s", err, out)
-	}
+	assertVerified(t, dir, verifyScript, samples)
 }
 
 // installStandardWebhooks installs the npm package into a folder of its own.
 func installStandardWebhooks(t *testing.T) string {
 	t.Helper()
-	missing := func(why string) {
-		t.Helper()
-		if inCI, _ := strconv.ParseBool(os.Getenv("CI")); inCI {
-			t.Fatalf("signatures cannot be held against the npm package standardwebhooks: %s", why)
-		}
-		t.Skipf("signatures are not held against the npm package standardwebhooks: %s", why)
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing(tool + " is not installed")
-		}
-	}
+	const what = "the npm package standardwebhooks"
+	needTools(t, what, "node", "npm")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(`{"private":true}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -167,7 +138,120 @@ func installStandardWebhooks(t *testing.T) string {
 	install := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "standardwebhooks@1.0.0")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
-		missing("npm install: " + err.Error() + "\n" + string(out))
+		missing(t, what, "npm install: "+err.Error()+"\n"+string(out))
 	}
 	return dir
+}
+
+// needTools skips a test whose tools are not installed, but in CI.
+func needTools(t *testing.T, what string, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing(t, what, tool+" is not installed")
+		}
+	}
+}
+
+func missing(t *testing.T, what, why string) {
+	t.Helper()
+	if inCI, _ := strconv.ParseBool(os.Getenv("CI")); inCI {
+		t.Fatalf("signatures cannot be held against %s: %s", what, why)
+	}
+	t.Skipf("signatures are not held against %s: %s", what, why)
+}
+
+// verifyEd25519 verifies deliveries as the specification of Standard Webhooks
+// says: any of the signatures in the header may be the one, and what is signed
+// is id, timestamp and body. The cryptography is Node's.
+const verifyEd25519 = `
+const crypto = require("crypto");
+function verify(publicKey, headers, body) {
+  const x = Buffer.from(publicKey.replace(/^whpk_/, ""), "base64").toString("base64url");
+  const key = crypto.createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } });
+  const signed = Buffer.from(headers["webhook-id"] + "." + headers["webhook-timestamp"] + "." + body);
+  return headers["webhook-signature"].split(" ").some((signature) => {
+    const [version, encoded] = signature.split(",");
+    return version === "v1a" && crypto.verify(null, signed, key, Buffer.from(encoded, "base64"));
+  });
+}
+for (const d of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
+  if (!verify(d.secret, d.headers, d.body)) throw new Error("not verified");
+  for (const forged of [
+    verify(d.secret, d.headers, d.body + " "),
+    verify(d.wrong, d.headers, d.body),
+    verify(d.secret, { ...d.headers, "webhook-id": "other" }, d.body),
+    verify(d.secret, { ...d.headers, "webhook-timestamp": "1" }, d.body),
+    verify(d.secret, { ...d.headers, "webhook-signature": d.headers["webhook-signature"].replaceAll("v1a,", "v1,") }, d.body),
+  ]) {
+    if (forged) throw new Error("a forgery was accepted");
+  }
+  console.log("verified");
+}
+`
+
+// Ed25519 signatures are what the specification says, by an implementation of
+// another language: in every format, while keys are rotated, and while a
+// receiver changes over from a shared secret.
+func TestAnotherImplementationVerifiesEd25519(t *testing.T) {
+	t.Parallel()
+	needTools(t, "Node's Ed25519", "node")
+	var public, private []string
+	for range 3 {
+		key, secretKey, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public = append(public, "whpk_"+base64.StdEncoding.EncodeToString(key))
+		private = append(private, "whsk_"+base64.StdEncoding.EncodeToString(secretKey))
+	}
+	var samples []signed
+	for name := range formats() {
+		for _, live := range []struct {
+			secrets []string
+			known   []string
+		}{{private[:1], public[:1]}, {private[:2], public[:2]}, {[]string{secret, private[1]}, public[1:2]}} {
+			r := newReceiver(t, status(204))
+			p := configured(t, r, attributes{"secret": live.secrets[0], "secrets": live.secrets[1:], "format": name})
+			if err := p.Deliver(t.Context(), []sdk.Event{failedSession()}); err != nil {
+				t.Fatal(err)
+			}
+			for _, known := range live.known {
+				samples = append(samples, signedBy(known, public[2], r.deliveries()[0]))
+			}
+		}
+	}
+	assertVerified(t, t.TempDir(), verifyEd25519, samples)
+}
+
+// signed is a delivery, a key that verifies it, and another.
+type signed struct {
+	Secret  string            `json:"secret"`
+	Wrong   string            `json:"wrong"`
+	Body    string            `json:"body"`
+	Headers map[string]string `json:"headers"`
+}
+
+func signedBy(known, wrong string, got delivery) signed {
+	headers := map[string]string{}
+	for _, header := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
+		headers[header] = got.header.Get(header)
+	}
+	return signed{known, wrong, string(got.body), headers}
+}
+
+// assertVerified runs a script of Node's, which says of each sample that it was
+// verified.
+func assertVerified(t *testing.T, dir, script string, samples []signed) {
+	t.Helper()
+	input, err := json.Marshal(samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := exec.CommandContext(t.Context(), "node", "-e", script)
+	node.Dir, node.Stdin = dir, strings.NewReader(string(input))
+	out, err := node.CombinedOutput()
+	if err != nil || len(samples) == 0 || strings.Count(string(out), "verified") != len(samples) {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

@@ -3,11 +3,13 @@ package auditlog
 import (
 	"context"
 	"slices"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // write is records that wait for their turn. err counts once done is closed.
 type write struct {
-	records []Record
+	records []auditfile.Record
 	done    chan struct{}
 	err     error
 }
@@ -15,7 +17,7 @@ type write struct {
 // Append writes records and syncs them. After an error none of them stands in
 // the log. Writes that wait while another is under way go together, in one
 // write and one sync.
-func (l *Log) Append(ctx context.Context, records []Record) error {
+func (l *Log) Append(ctx context.Context, records []auditfile.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -56,7 +58,7 @@ func (l *Log) writeWaiting() error {
 	writes := l.waiting
 	l.waiting = nil
 	l.mu.Unlock()
-	var records []Record
+	var records []auditfile.Record
 	for _, w := range writes {
 		records = append(records, w.records...)
 	}

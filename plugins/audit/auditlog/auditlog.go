@@ -1,13 +1,5 @@
-// Package auditlog keeps a tamper-evident log: JSON lines in segments, under a
-// Merkle tree whose root is signed after every write.
-//
-// A log is a folder:
-//
-//	audit-SEQ-DAY.jsonl  the records; SEQ is the first one's number, DAY is in UTC
-//	hashes               the tree's hashes, as golang.org/x/mod/sumdb/tlog numbers them
-//	journal              the last writes, each with its signed checkpoint
-//	key, key.pub         the secret that signs, where none was given, and its verifier key
-//	quarantine-HASH.txt  what stood in the log and no writer had committed
+// Package auditlog writes a tamper-evident log, whose files package auditfile
+// describes.
 //
 // A write goes to the journal first, in one piece with the checkpoint that
 // seals it, and is synced there: with that it is committed. Then it is copied
@@ -16,29 +8,24 @@
 // can be made again from the journal. When the journal has grown, the copies
 // are synced and it starts anew.
 //
-// Start reading at Log.Append for writing and at Snapshot for reading.
+// Start reading at Log.Append, then at Log.commit. Package auditread reads and
+// verifies what is written.
 package auditlog
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 const (
-	journalName = "journal"
-	hashesName  = "hashes"
-	keyName     = "key"
-	publicName  = "key.pub"
-
 	folderMode = 0o700
 	fileMode   = 0o600
 
@@ -64,8 +51,8 @@ type Options struct {
 type Log struct {
 	options Options
 	folder  *os.Root
-	lock    *interlock
-	key     *signingKey
+	lock    *auditfile.Interlock
+	key     *auditfile.Key
 
 	turn    chan struct{} // held by the writer of this process whose turn it is
 	mu      sync.Mutex    // guards waiting
@@ -115,7 +102,7 @@ func (l *Log) start(ctx context.Context) error {
 	if err := l.tryWriting(); err != nil {
 		return err
 	}
-	l.lock = newInterlock(filepath.Join(l.options.Workspace, l.options.Path), os.O_RDWR)
+	l.lock = auditfile.NewInterlock(filepath.Join(l.options.Workspace, l.options.Path), os.O_RDWR)
 	return l.locked(ctx, func() (err error) {
 		if l.key, err = takeKey(l.folder, l.options.Key); err != nil {
 			return err
@@ -131,40 +118,35 @@ func (l *Log) tryWriting() error {
 	}
 	probe := fmt.Sprintf(".probe-%d", os.Getpid())
 	if err := l.folder.WriteFile(probe, []byte("probe\n"), fileMode); err != nil {
-		return errors.Join(err, ignoreMissing(l.folder.Remove(probe)))
+		return errors.Join(err, auditfile.IgnoreMissing(l.folder.Remove(probe)))
 	}
-	return ignoreMissing(l.folder.Remove(probe)) // another log of this process may have been quicker
+	return auditfile.IgnoreMissing(l.folder.Remove(probe)) // another log of this process may have been quicker
 }
 
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// makeLocks makes the lock files.
+func makeLocks(folder *os.Root) error {
+	for _, name := range []string{auditfile.LockName, auditfile.QueueName} {
+		file, err := folder.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
+		if err != nil {
+			return err
+		}
+		if err := file.Close(); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // locked does something while no other process writes.
 func (l *Log) locked(ctx context.Context, do func() error) error {
-	if err := l.lock.take(ctx, (*flock.Flock).TryLockContext); err != nil {
+	if err := l.lock.Lock(ctx); err != nil {
 		return err
 	}
-	return errors.Join(do(), l.lock.lock.Unlock())
+	return errors.Join(do(), l.lock.Unlock())
 }
 
 // Close gives the folder back. What was appended is on disk already.
-func (l *Log) Close() error { return errors.Join(l.lock.close(), l.folder.Close()) }
-
-// AlteredError says that the log is not what its writers left: they do not
-// write on.
-type AlteredError struct{ What string }
-
-func (e *AlteredError) Error() string {
-	return "the log has been altered: " + e.What
-}
-
-func altered(format string, args ...any) error {
-	return &AlteredError{What: fmt.Sprintf(format, args...)}
-}
+func (l *Log) Close() error { return l.folder.Close() }
 
 // syncFolder makes names as durable as the contents.
 func syncFolder(folder *os.Root) error {
@@ -173,21 +155,6 @@ func syncFolder(folder *os.Root) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// segmentName is the name of the segment that begins with a record on a day.
-func segmentName(first int64, day time.Time) string {
-	return fmt.Sprintf("audit-%012d-%s.jsonl", first, day.UTC().Format("20060102"))
-}
-
-// parseSegmentName answers the first record's number and the day in a
-// segment's name; ok is false where it is not a segment's.
-func parseSegmentName(name string) (first int64, day string, ok bool) {
-	if _, err := fmt.Sscanf(name, "audit-%012d-%8s.jsonl", &first, &day); err != nil || first < 0 {
-		return 0, "", false
-	}
-	at, err := time.Parse("20060102", day)
-	return first, day, err == nil && segmentName(first, at) == name
 }
 
 func isQuarantine(name string) bool {

@@ -7,13 +7,16 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // tip is where the log ends.
 type tip struct {
 	origin     string
-	tree       frontier
+	tree       auditfile.Tree
 	segment    string // the last one; empty in a new log
 	segmentEnd int64
 	checkpoint string
@@ -23,7 +26,7 @@ type tip struct {
 	base     string // the segment of the journal's first frame
 	leftOver []byte // what follows the end in the journal
 
-	restored *Restored // what was copied out of the journal again and is not recorded yet
+	restored *auditfile.Restored // what was copied out of the journal again and is not recorded yet
 }
 
 // sealBytes is how much of a frame tells it from all others: its checkpoint is
@@ -32,14 +35,14 @@ const sealBytes = 512
 
 // pending is a write on its way: what it changes, and the tip after it.
 type pending struct {
-	frame  frame
+	frame  auditfile.Frame
 	hashes []byte
 	next   tip
 }
 
 // commit writes records, under the lock. After an error none of them stands in
 // the log.
-func (l *Log) commit(records []Record) error {
+func (l *Log) commit(records []auditfile.Record) error {
 	if err := l.refresh(); err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func (l *Log) commit(records []Record) error {
 	if err := l.writeJournal(p); err != nil {
 		return errors.Join(err, l.undo(p))
 	}
-	if err := l.apply(&p.frame, p.hashes, l.tip.tree.size); err != nil {
+	if err := l.apply(&p.frame, p.hashes, l.tip.tree.Size); err != nil {
 		return errors.Join(err, l.undo(p))
 	}
 	l.tip = p.next
@@ -63,62 +66,70 @@ func (l *Log) commit(records []Record) error {
 }
 
 // prepare encodes records, and before them what the log has to say of itself.
-func (l *Log) prepare(records []Record) (*pending, error) {
+func (l *Log) prepare(records []auditfile.Record) (*pending, error) {
 	now := l.options.Now().UTC()
 	segment, offset, own, err := l.place(now)
 	if err != nil {
 		return nil, err
 	}
 	next := l.tip
-	next.tree = l.tip.tree.clone()
+	next.tree = l.tip.tree.Clone()
 	next.leftOver, next.restored = nil, nil
 	if next.origin == "" {
-		next.origin = newOrigin()
+		next.origin = auditfile.NewOrigin()
 	}
 	var lines []byte
 	var stored []tlog.Hash
 	loggedAt := now.Format(time.RFC3339Nano)
 	all := append(own, records...)
 	for _, record := range all {
-		record.Seq, record.LoggedAt = next.tree.size, loggedAt
+		record.Seq, record.LoggedAt = next.tree.Size, loggedAt
 		line, err := json.Marshal(record)
 		if err != nil {
 			return nil, err
 		}
-		stored = next.tree.push(tlog.RecordHash(line), stored)
+		stored = next.tree.Push(tlog.RecordHash(line), stored)
 		lines = append(append(lines, line...), '\n')
 	}
-	checkpoint, err := l.key.sign(next.origin, &next.tree, now)
+	checkpoint, err := l.key.Sign(next.origin, &next.tree, now)
 	if err != nil {
 		return nil, err
 	}
-	p := &pending{frame: newFrame(segment, offset, lines, int64(len(all)), checkpoint.Note), hashes: encodeHashes(stored)}
-	p.frame.start = l.tip.end
+	p := &pending{frame: auditfile.NewFrame(segment, offset, lines, int64(len(all)), checkpoint.Note), hashes: auditfile.EncodeHashes(stored)}
+	p.frame.Start = l.tip.end
 	next.adopt(&p.frame)
 	p.next = next
 	return p, nil
 }
 
 // adopt makes a frame the last one.
-func (t *tip) adopt(f *frame) {
-	t.segment, t.segmentEnd = f.Segment, f.segmentEnd()
+func (t *tip) adopt(f *auditfile.Frame) {
+	t.segment, t.segmentEnd = f.Segment, f.SegmentEnd()
 	t.checkpoint = f.Checkpoint
-	t.seal, t.end = f.text[max(0, len(f.text)-sealBytes):], f.end()
-	if f.start == 0 {
+	t.seal, t.end = f.Text[max(0, len(f.Text)-sealBytes):], f.End()
+	if f.Start == 0 {
 		t.base = f.Segment
+	}
+}
+
+// ownRecord is a record that the log itself adds.
+func (l *Log) ownRecord(event string) auditfile.Record {
+	return auditfile.Record{
+		AuditID: uuid.NewString(), Event: event,
+		ComplianceFlags: auditfile.ComplianceFlags{DataMasked: true, PIIExcluded: true, RetentionDays: l.options.RetentionDays},
 	}
 }
 
 // place says where the next records go, and what has to be recorded with them
 // because it was found there.
-func (l *Log) place(now time.Time) (segment string, offset int64, own []Record, err error) {
+func (l *Log) place(now time.Time) (segment string, offset int64, own []auditfile.Record, err error) {
 	segment, offset = l.tip.segment, l.tip.segmentEnd
 	if l.tip.restored != nil {
-		record := l.ownRecord(EventRestored)
+		record := l.ownRecord(auditfile.EventRestored)
 		record.Restored = l.tip.restored
 		own = append(own, record)
 	}
-	if err := l.quarantine(journalName, l.tip.leftOver, &own); err != nil {
+	if err := l.quarantine(auditfile.JournalName, l.tip.leftOver, &own); err != nil {
 		return "", 0, nil, err
 	}
 	found := int64(0)
@@ -128,7 +139,7 @@ func (l *Log) place(now time.Time) (segment string, offset int64, own []Record, 
 		}
 	}
 	if found == 0 && l.isFull(now) {
-		segment, offset = segmentName(l.tip.tree.size, now), 0
+		segment, offset = auditfile.SegmentName(l.tip.tree.Size, now), 0
 		_, err = l.setAside(segment, offset, &own)
 	}
 	return segment, offset, own, err
@@ -138,31 +149,31 @@ func (l *Log) isFull(now time.Time) bool {
 	if l.tip.segment == "" || l.tip.segmentEnd >= l.options.SegmentBytes {
 		return true
 	}
-	_, day, _ := parseSegmentName(l.tip.segment)
+	_, day, _ := auditfile.ParseSegmentName(l.tip.segment)
 	return now.Format("20060102") > day
 }
 
 // writeJournal commits: with the journal's sync the records are in the log.
 func (l *Log) writeJournal(p *pending) (err error) {
 	flags := os.O_RDWR
-	if p.frame.start == 0 {
+	if p.frame.Start == 0 {
 		flags |= os.O_CREATE
 	}
-	file, err := l.folder.OpenFile(journalName, flags, fileMode)
+	file, err := l.folder.OpenFile(auditfile.JournalName, flags, fileMode)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := cut(file, p.frame.start); err != nil {
+	if err := cut(file, p.frame.Start); err != nil {
 		return err
 	}
-	if _, err := file.WriteAt(p.frame.text, p.frame.start); err != nil {
+	if _, err := file.WriteAt(p.frame.Text, p.frame.Start); err != nil {
 		return err
 	}
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	if p.frame.start == 0 {
+	if p.frame.Start == 0 {
 		return syncFolder(l.folder)
 	}
 	return nil
@@ -179,8 +190,8 @@ func cut(file *os.File, size int64) error {
 
 // apply copies a frame to its segment, then its hashes to theirs. size is the
 // log's before the frame.
-func (l *Log) apply(f *frame, hashes []byte, size int64) error {
-	return errors.Join(l.writeAt(f.Segment, f.Lines, f.Offset), l.writeAt(hashesName, hashes, hashBytes(size)))
+func (l *Log) apply(f *auditfile.Frame, hashes []byte, size int64) error {
+	return errors.Join(l.writeAt(f.Segment, f.Lines, f.Offset), l.writeAt(auditfile.HashesName, hashes, auditfile.HashBytes(size)))
 }
 
 // writeAt makes content the end of a file, from offset on.
@@ -209,12 +220,12 @@ func (l *Log) writeAt(name string, content []byte, offset int64) (err error) {
 func (l *Log) undo(p *pending) error {
 	offset := p.frame.Offset
 	err := errors.Join(
-		l.cutBack(hashesName, hashBytes(l.tip.tree.size)),
+		l.cutBack(auditfile.HashesName, auditfile.HashBytes(l.tip.tree.Size)),
 		l.cutBack(p.frame.Segment, offset),
-		l.cutBack(journalName, l.tip.end),
+		l.cutBack(auditfile.JournalName, l.tip.end),
 	)
 	if offset == 0 {
-		err = errors.Join(err, ignoreMissing(l.folder.Remove(p.frame.Segment)))
+		err = errors.Join(err, auditfile.IgnoreMissing(l.folder.Remove(p.frame.Segment)))
 	}
 	return err
 }
@@ -222,7 +233,7 @@ func (l *Log) undo(p *pending) error {
 func (l *Log) cutBack(name string, size int64) (err error) {
 	file, err := l.folder.OpenFile(name, os.O_RDWR, fileMode)
 	if err != nil {
-		return ignoreMissing(err)
+		return auditfile.IgnoreMissing(err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	return errors.Join(cut(file, size), file.Sync())
@@ -235,7 +246,7 @@ func (l *Log) renewJournal() error {
 	if err != nil {
 		return err
 	}
-	names := []string{hashesName}
+	names := []string{auditfile.HashesName}
 	for _, s := range segments {
 		if s.name >= l.tip.base {
 			names = append(names, s.name)
@@ -249,8 +260,8 @@ func (l *Log) renewJournal() error {
 	if err := syncFolder(l.folder); err != nil {
 		return err
 	}
-	f := newFrame(l.tip.segment, l.tip.segmentEnd, nil, 0, l.tip.checkpoint)
-	if err := writeNew(l.folder, journalName, string(f.text)); err != nil {
+	f := auditfile.NewFrame(l.tip.segment, l.tip.segmentEnd, nil, 0, l.tip.checkpoint)
+	if err := writeNew(l.folder, auditfile.JournalName, string(f.Text)); err != nil {
 		return err
 	}
 	l.tip.adopt(&f)
@@ -280,7 +291,7 @@ func listSegments(folder *os.Root) ([]segment, error) {
 	}
 	var segments []segment
 	for _, entry := range entries {
-		if first, day, ok := parseSegmentName(entry.Name()); ok {
+		if first, day, ok := auditfile.ParseSegmentName(entry.Name()); ok {
 			segments = append(segments, segment{entry.Name(), first, day})
 		}
 	}

@@ -5,16 +5,18 @@ import (
 	"errors"
 	"io/fs"
 	"syscall"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // Explain says why a log cannot be written or read, and what to do about it.
 // It names no path outside the log.
 func Explain(err error) string {
-	var changed *AlteredError
+	var changed *auditfile.AlteredError
 	if errors.As(err, &changed) {
 		return changed.Error() + "; see what assay audit verify says; to write on, move the folder away and keep it as evidence"
 	}
-	if errors.Is(err, ErrKey) {
+	if errors.Is(err, auditfile.ErrKey) {
 		return err.Error()
 	}
 	why := err.Error()

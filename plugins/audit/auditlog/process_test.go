@@ -1,6 +1,6 @@
 //go:build unix
 
-package auditlog
+package auditlog_test
 
 import (
 	"bufio"
@@ -17,6 +17,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
+	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditread"
+	"github.com/assay-cx/assay/plugins/audit/audittest"
 )
 
 // The tests of this file run this test binary again, in a role, as another
@@ -32,10 +37,6 @@ func again(t *testing.T, role, workspace string) *exec.Cmd {
 	command.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+workspace)
 	return command
 }
-
-// hard makes everything happen often: short segments, a journal that starts
-// anew all the time.
-var hard = Options{SegmentBytes: 20_000, JournalBytes: 15_000}
 
 // Writers are killed at random moments, again and again. After each kill the
 // log verifies as it is, before any writer could mend it; what was
@@ -57,7 +58,7 @@ func TestKill(t *testing.T) {
 		for id := range killCycle(t, workspace) {
 			acknowledged[id] = true
 		}
-		report := verify(t, workspace, Trust{})
+		report := audittest.Verify(t, workspace, auditread.Trust{})
 		if !report.Intact || !report.Complete {
 			t.Fatalf("cycle %d: %+v", cycle, report)
 		}
@@ -78,7 +79,7 @@ func TestKill(t *testing.T) {
 // recordedTimes counts a log's sessions.
 func recordedTimes(t *testing.T, workspace string) map[string]int {
 	t.Helper()
-	s, err := OpenSnapshot(t.Context(), filepath.Join(workspace, "audit"))
+	s, err := auditread.OpenSnapshot(t.Context(), filepath.Join(workspace, "audit"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,16 +142,16 @@ func killCycle(t *testing.T, workspace string) map[string]bool {
 // were acknowledged.
 func writeAndTell(t *testing.T) {
 	t.Helper()
-	l := open(t, os.Getenv(dirVariable), hard)
+	l := audittest.Open(t, os.Getenv(dirVariable), audittest.Hard)
 	var running sync.WaitGroup
 	for g := range 3 {
 		running.Go(func() {
 			for n := 0; ; n++ {
-				records := make([]Record, 1+rand.IntN(4))
+				records := make([]auditfile.Record, 1+rand.IntN(4))
 				var told strings.Builder
 				for i := range records {
 					id := fmt.Sprintf("p%d-%d-g%d-%d-%d", os.Getpid(), time.Now().UnixNano(), g, n, i)
-					records[i] = sessionRecord(id)
+					records[i] = audittest.Session(id)
 					told.WriteString(id + "\n")
 				}
 				if err := l.Append(t.Context(), records); err != nil {
@@ -184,14 +185,14 @@ func TestNoSpace(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			times := recordedTimes(t, workspace)
-			report := verify(t, workspace, Trust{})
-			assertClean(t, report, int64(len(times)))
+			report := audittest.Verify(t, workspace, auditread.Trust{})
+			audittest.AssertClean(t, report, int64(len(times)))
 			if times["too much"] > 0 || len(report.Notes) > 0 || report.Kept != int64(len(times)) {
 				t.Errorf("something of the failed write is left: %+v", report)
 			}
-			l := open(t, workspace, Options{})
-			appendSessions(t, l, 1000, 1003)
-			assertClean(t, verify(t, workspace, Trust{}), int64(len(times))+3)
+			l := audittest.Open(t, workspace, auditlog.Options{})
+			audittest.Append(t, l, 1000, 1003)
+			audittest.AssertClean(t, audittest.Verify(t, workspace, auditread.Trust{}), int64(len(times))+3)
 		})
 	}
 }
@@ -199,13 +200,14 @@ func TestNoSpace(t *testing.T) {
 func fillUp(t *testing.T) {
 	t.Helper()
 	workspace := os.Getenv(dirVariable)
-	l := open(t, workspace, Options{JournalBytes: 4000})
-	appendSessions(t, l, 0, 20)
-	file := journalName
+	l := audittest.Open(t, workspace, auditlog.Options{JournalBytes: 4000})
+	audittest.Append(t, l, 0, 20)
+	file := auditfile.JournalName
 	if os.Getenv("ASSAY_AUDITLOG_TEST_FILE") == "1" {
-		file = l.tip.segment
+		segments := audittest.FolderOf(t, workspace).Segments()
+		file = segments[len(segments)-1]
 	}
-	info, err := l.folder.Stat(file)
+	info, err := os.Stat(audittest.FolderOf(t, workspace).Path(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +215,12 @@ func fillUp(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 		t.Fatal(err)
 	}
-	records := []Record{sessionRecord("too much"), sessionRecord("too much"), sessionRecord("too much"), sessionRecord("too much")}
+	records := []auditfile.Record{audittest.Session("too much"), audittest.Session("too much"), audittest.Session("too much"), audittest.Session("too much")}
 	err = l.Append(t.Context(), records)
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Fatalf("%v, want file too large", err)
 	}
-	t.Log(Explain(err))
+	t.Log(auditlog.Explain(err))
 }
 
 // As a user without the right to write, one is told so, and may still read.
@@ -233,9 +235,9 @@ func TestReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(workspace) })
-	l := open(t, workspace, Options{})
-	appendSessions(t, l, 0, 3)
-	for path, mode := range map[string]os.FileMode{".": 0o555, "audit": 0o555, "audit/.lock": 0o444, "audit/journal": 0o444, "audit/hashes": 0o444, "audit/key.pub": 0o444, "audit/" + l.tip.segment: 0o444} {
+	l := audittest.Open(t, workspace, auditlog.Options{})
+	audittest.Append(t, l, 0, 3)
+	for path, mode := range map[string]os.FileMode{".": 0o555, "audit": 0o555, "audit/.lock": 0o444, "audit/journal": 0o444, "audit/hashes": 0o444, "audit/key.pub": 0o444, "audit/" + audittest.FolderOf(t, workspace).Segments()[0]: 0o444} {
 		if err := os.Chmod(filepath.Join(workspace, path), mode); err != nil {
 			t.Fatal(err)
 		}
@@ -260,9 +262,9 @@ func TestReadOnly(t *testing.T) {
 func readOnly(t *testing.T) {
 	t.Helper()
 	workspace := os.Getenv(dirVariable)
-	_, err := Open(t.Context(), Options{Workspace: workspace, Path: "audit"})
-	if err == nil || Explain(err) != "permission denied; let the user who runs assay write there, or set path to another folder of the suite" {
+	_, err := auditlog.Open(t.Context(), auditlog.Options{Workspace: workspace, Path: "audit"})
+	if err == nil || auditlog.Explain(err) != "permission denied; let the user who runs assay write there, or set path to another folder of the suite" {
 		t.Errorf("%v", err)
 	}
-	assertClean(t, verify(t, workspace, Trust{}), 3)
+	audittest.AssertClean(t, audittest.Verify(t, workspace, auditread.Trust{}), 3)
 }

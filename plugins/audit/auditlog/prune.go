@@ -3,10 +3,13 @@ package auditlog
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"time"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // Removed is what a prune removed.
@@ -16,35 +19,50 @@ type Removed struct {
 	Others   []string // files from quarantine
 }
 
+// IsOutdated reports whether Prune would remove anything.
+func (l *Log) IsOutdated(ctx context.Context) (is bool, err error) {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	err = l.locked(ctx, func() error {
+		if err := l.refresh(); err != nil {
+			return err
+		}
+		removed, _, err := l.outdated()
+		is = len(removed.Segments)+len(removed.Others) > 0
+		return err
+	})
+	return is, err
+}
+
 // Prune removes the segments of which every record is older than the retention
-// asks for, and records before that who had it done. Their hashes stay, so that the log can
-// still be verified and what is kept can still be proved.
-func (l *Log) Prune(ctx context.Context, by Actor) (Removed, error) {
+// asks for, and records before that who had it done, with which command. Their
+// hashes stay, so that the log can still be verified and what is kept can still
+// be proved.
+func (l *Log) Prune(ctx context.Context, command string, by auditfile.Actor) (Removed, error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	var removed Removed
 	err := l.locked(ctx, func() (err error) {
-		removed, err = l.prune(by)
+		removed, err = l.prune(command, by)
 		return err
 	})
 	return removed, err
 }
 
-func (l *Log) prune(by Actor) (Removed, error) {
+func (l *Log) prune(command string, by auditfile.Actor) (Removed, error) {
 	if err := l.refresh(); err != nil {
 		return Removed{}, err
 	}
-	now := l.options.Now().UTC()
-	removed, before, err := l.outdated(now.AddDate(0, 0, -l.options.RetentionDays))
+	removed, before, err := l.outdated()
 	if err != nil || len(removed.Segments)+len(removed.Others) == 0 {
 		return Removed{}, err
 	}
 	if removed.Records > 0 {
-		record := l.ownRecord(EventPruned)
-		record.Count, record.Pruned = removed.Records, &Pruned{Before: before}
-		record.Command, record.Actor = "audit prune", &by
+		record := l.ownRecord(auditfile.EventPruned)
+		record.Count, record.Pruned = removed.Records, &auditfile.Pruned{Before: before}
+		record.Command, record.Actor = command, &by
 		record.ComplianceFlags.PIIExcluded = by.User == ""
-		if err := l.commit([]Record{record}); err != nil {
+		if err := l.commit([]auditfile.Record{record}); err != nil {
 			return Removed{}, err
 		}
 	}
@@ -53,18 +71,20 @@ func (l *Log) prune(by Actor) (Removed, error) {
 		return Removed{}, err
 	}
 	for _, name := range append(removed.Segments, removed.Others...) {
-		err = errors.Join(err, ignoreMissing(l.folder.Remove(name)))
+		err = errors.Join(err, auditfile.IgnoreMissing(l.folder.Remove(name)))
 	}
 	return removed, errors.Join(err, syncFolder(l.folder))
 }
 
-// outdated finds what a cut-off leaves, and the number of the first record that is kept.
-func (l *Log) outdated(cutoff time.Time) (removed Removed, before int64, err error) {
+// outdated finds what the retention removes, and the number of the first record that is kept.
+func (l *Log) outdated() (removed Removed, before int64, err error) {
+	now := l.options.Now().UTC()
+	cutoff := now.AddDate(0, 0, -l.options.RetentionDays)
 	segments, err := listSegments(l.folder)
 	if err != nil {
 		return removed, 0, err
 	}
-	today := l.options.Now().UTC().Format("20060102")
+	today := now.Format("20060102")
 	for i, s := range segments {
 		old, err := l.isOutdated(s, today, cutoff)
 		if err != nil {
@@ -73,7 +93,7 @@ func (l *Log) outdated(cutoff time.Time) (removed Removed, before int64, err err
 		if !old {
 			break
 		}
-		before = l.tip.tree.size
+		before = l.tip.tree.Size
 		if i+1 < len(segments) {
 			before = segments[i+1].first
 		}
@@ -131,12 +151,23 @@ func lastLine(file *os.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := max(0, info.Size()-longestLine)
-	tail, err := io.ReadAll(io.NewSectionReader(file, from, longestLine))
+	from := max(0, info.Size()-auditfile.LongestLine)
+	tail, err := io.ReadAll(io.NewSectionReader(file, from, auditfile.LongestLine))
 	if err != nil {
 		return nil, err
 	}
 	tail = tail[:bytes.LastIndexByte(tail, '\n')+1]
 	tail = bytes.TrimSuffix(tail, []byte("\n"))
 	return tail[bytes.LastIndexByte(tail, '\n')+1:], nil
+}
+
+// loggedBefore reports whether a line was logged before a time; what is no
+// record was not.
+func loggedBefore(line []byte, cutoff time.Time) bool {
+	var r auditfile.Record
+	if json.Unmarshal(line, &r) != nil {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, r.LoggedAt)
+	return err == nil && at.Before(cutoff)
 }

@@ -1,4 +1,4 @@
-package auditlog
+package auditlog_test
 
 import (
 	"os"
@@ -6,6 +6,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
+	"github.com/assay-cx/assay/plugins/audit/auditlog"
+	"github.com/assay-cx/assay/plugins/audit/auditread"
+	"github.com/assay-cx/assay/plugins/audit/audittest"
 )
 
 // clock is a time that a test moves.
@@ -16,35 +21,35 @@ func (c *clock) Now() time.Time { return c.now }
 func TestPrune(t *testing.T) {
 	t.Parallel()
 	workspace := t.TempDir()
-	f := folder{t, filepath.Join(workspace, "audit")}
+	f := audittest.FolderOf(t, workspace)
 	c := &clock{time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
-	options := Options{SegmentBytes: 2000, Now: c.Now}
-	l := open(t, workspace, options)
+	options := auditlog.Options{SegmentBytes: 2000, Now: c.Now}
+	l := audittest.Open(t, workspace, options)
 	for day := range 10 {
 		c.now = time.Date(2026, 1, 1+day, 12, 0, 0, 0, time.UTC)
-		appendSessions(t, l, day*7, day*7+7) // two segments a day
+		audittest.Append(t, l, day*7, day*7+7) // two segments a day
 	}
-	noted := head(t, workspace)
-	if removed, err := l.Prune(t.Context(), Actor{User: "ann"}); err != nil || removed.Records != 0 {
+	noted := audittest.Read(t, workspace).Checkpoint.Note
+	if removed, err := l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"}); err != nil || removed.Records != 0 {
 		t.Fatalf("%+v, %v: nothing is old yet", removed, err)
 	}
-	assertClean(t, verify(t, workspace, Trust{}), 70)
+	audittest.AssertClean(t, audittest.Verify(t, workspace, auditread.Trust{}), 70)
 
 	// 90 days after the fourth day, at noon to the second: its records are not
 	// older than 90 days.
 	c.now = time.Date(2026, 1, 4, 12, 0, 0, 0, time.UTC).AddDate(0, 0, 90)
-	removed, err := l.Prune(t.Context(), Actor{User: "ann"})
+	removed, err := l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"})
 	if err != nil || removed.Records != 21 || len(removed.Segments) != 6 {
 		t.Fatalf("%+v, %v, want 21 records in 6 segments", removed, err)
 	}
-	assertPruned(t, verify(t, workspace, Trust{Head: noted}), 21, 71)
+	assertPruned(t, audittest.Verify(t, workspace, auditread.Trust{Head: noted}), 21, 71)
 
 	c.now = c.now.Add(time.Second)
-	if removed, err = l.Prune(t.Context(), Actor{User: "ann"}); err != nil || removed.Records != 7 {
+	if removed, err = l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"}); err != nil || removed.Records != 7 {
 		t.Fatalf("%+v, %v, want 7 records", removed, err)
 	}
-	assertPruned(t, verify(t, workspace, Trust{Head: noted}), 28, 72)
-	frames, _ := parseFrames(f.read(journalName), 0)
+	assertPruned(t, audittest.Verify(t, workspace, auditread.Trust{Head: noted}), 28, 72)
+	frames, _ := auditfile.ParseFrames(f.Read(auditfile.JournalName), 0)
 	for _, frame := range frames {
 		if len(frame.Lines) > 0 {
 			t.Errorf("the journal still holds lines: %s", frame.Lines)
@@ -52,7 +57,7 @@ func TestPrune(t *testing.T) {
 	}
 
 	// Proofs of what was kept, and of what was pruned, still hold.
-	s, err := OpenSnapshot(t.Context(), f.dir)
+	s, err := auditread.OpenSnapshot(t.Context(), f.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,16 +70,16 @@ func TestPrune(t *testing.T) {
 	}
 
 	// What is gone beyond that is missing.
-	f.remove(f.segments()[0])
-	found := verify(t, workspace, Trust{})
+	f.Remove(f.Segments()[0])
+	found := audittest.Verify(t, workspace, auditread.Trust{})
 	if found.Complete || !found.Intact || *found.Problems[0].Seq != 28 {
 		t.Errorf("not found: %+v", found)
 	}
 }
 
-func assertPruned(t *testing.T, report *Report, pruned, records int64) {
+func assertPruned(t *testing.T, report *auditread.Report, pruned, records int64) {
 	t.Helper()
-	assertClean(t, report, records)
+	audittest.AssertClean(t, report, records)
 	if report.Pruned != pruned || report.Kept != records-pruned {
 		t.Errorf("%d pruned and %d kept, want %d and %d", report.Pruned, report.Kept, pruned, records-pruned)
 	}
@@ -86,8 +91,8 @@ func TestPruneAll(t *testing.T) {
 	t.Parallel()
 	workspace := t.TempDir()
 	c := &clock{time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
-	l := open(t, workspace, Options{Now: c.Now})
-	appendSessions(t, l, 0, 5)
+	l := audittest.Open(t, workspace, auditlog.Options{Now: c.Now})
+	audittest.Append(t, l, 0, 5)
 	quarantine := filepath.Join(workspace, "audit", "quarantine-0011223344556677.txt")
 	if err := os.WriteFile(quarantine, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -96,34 +101,30 @@ func TestPruneAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.now = c.now.AddDate(1, 0, 0)
-	removed, err := l.Prune(t.Context(), Actor{User: "ann"})
+	removed, err := l.Prune(t.Context(), "audit prune", auditfile.Actor{User: "ann"})
 	if err != nil || removed.Records != 5 || len(removed.Others) != 1 {
 		t.Fatalf("%+v, %v", removed, err)
 	}
-	assertPruned(t, verify(t, workspace, Trust{}), 5, 6)
-	appendSessions(t, l, 5, 8)
-	appendSessions(t, open(t, workspace, Options{Now: c.Now}), 8, 9)
-	assertPruned(t, verify(t, workspace, Trust{}), 5, 10)
+	assertPruned(t, audittest.Verify(t, workspace, auditread.Trust{}), 5, 6)
+	audittest.Append(t, l, 5, 8)
+	audittest.Append(t, audittest.Open(t, workspace, auditlog.Options{Now: c.Now}), 8, 9)
+	assertPruned(t, audittest.Verify(t, workspace, auditread.Trust{}), 5, 10)
 }
 
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	workspace := t.TempDir()
 	c := &clock{time.Date(2026, 1, 1, 23, 59, 59, 0, time.UTC)}
-	l := open(t, workspace, Options{SegmentBytes: 2000, Now: c.Now})
-	appendSessions(t, l, 0, 7)
+	l := audittest.Open(t, workspace, auditlog.Options{SegmentBytes: 2000, Now: c.Now})
+	audittest.Append(t, l, 0, 7)
 	c.now = c.now.Add(time.Second)
-	appendSessions(t, l, 7, 8)
+	audittest.Append(t, l, 7, 8)
 	c.now = c.now.Add(-time.Hour) // a clock that is set back begins no segment
-	appendSessions(t, l, 8, 9)
-	var got []string
-	segments, err := listSegments(l.folder)
-	for _, s := range segments {
-		got = append(got, s.name)
-	}
+	audittest.Append(t, l, 8, 9)
+	got := audittest.FolderOf(t, workspace).Segments()
 	want := "audit-000000000000-20260101.jsonl audit-000000000005-20260101.jsonl audit-000000000007-20260102.jsonl"
-	if strings.Join(got, " ") != want || err != nil {
-		t.Errorf("%v, %v, want %s", got, err, want)
+	if strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
 	}
-	assertClean(t, verify(t, workspace, Trust{}), 9)
+	audittest.AssertClean(t, audittest.Verify(t, workspace, auditread.Trust{}), 9)
 }

@@ -1,6 +1,10 @@
-package auditlog
+package auditread
 
-import "time"
+import (
+	"time"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
+)
 
 // Filter says which records are wanted. Its zero value wants all.
 type Filter struct {
@@ -14,7 +18,7 @@ type Filter struct {
 }
 
 // Match reports whether a record is wanted.
-func (f *Filter) Match(r *Record) bool {
+func (f *Filter) Match(r *auditfile.Record) bool {
 	return f.matchTime(r) && equal(f.Action, r.ActionID) && equal(f.Class, r.Classification) &&
 		equal(f.Session, r.SessionID) && equal(f.Run, r.RunID) && equal(f.Event, r.Event) &&
 		(equal(f.Vector, r.Vector) || len(r.Vector) > len(f.Vector) && r.Vector[:len(f.Vector)+1] == f.Vector+"[")
@@ -22,7 +26,7 @@ func (f *Filter) Match(r *Record) bool {
 
 func equal(wanted, got string) bool { return wanted == "" || wanted == got }
 
-func (f *Filter) matchTime(r *Record) bool {
+func (f *Filter) matchTime(r *auditfile.Record) bool {
 	if f.Since.IsZero() && f.Until.IsZero() {
 		return true
 	}

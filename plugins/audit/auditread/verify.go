@@ -1,4 +1,4 @@
-package auditlog
+package auditread
 
 import (
 	"bufio"
@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // Kinds of problem that Verify finds.
@@ -72,14 +75,14 @@ type verification struct {
 	snapshot *Snapshot
 	report   *Report
 	public   string
-	last     Checkpoint
-	roots    map[int64]tlog.Hash // signed ones, by size
-	ends     map[int64]*frame    // the journal's frames, by the log's size after them
-	copies   [][]byte            // the journal's lines, up to the last record
-	head     Checkpoint          // that was noted; the zero one for none
+	last     auditfile.Checkpoint
+	roots    map[int64]tlog.Hash        // signed ones, by size
+	ends     map[int64]*auditfile.Frame // the journal's frames, by the log's size after them
+	copies   [][]byte                   // the journal's lines, up to the last record
+	head     auditfile.Checkpoint       // that was noted; the zero one for none
 
-	stored  io.Reader // stored hashes, in order; nil where they cannot be read
-	tree    frontier  // over the lines that stand there and the stored leaves of the others
+	stored  io.Reader      // stored hashes, in order; nil where they cannot be read
+	tree    auditfile.Tree // over the lines that stand there and the stored leaves of the others
 	hashes  []tlog.Hash
 	buffer  []byte
 	suspect *suspect // the first difference between lines and stored hashes
@@ -126,14 +129,14 @@ func (v *verification) takeKey(trusted string) bool {
 	}
 	switch {
 	case v.public == "":
-		v.problem(Seal, publicName, "the verifier key is missing: name it with --key")
+		v.problem(Seal, auditfile.PublicName, "the verifier key is missing: name it with --key")
 		return false
 	case own == "":
-		v.problem(Seal, publicName, "the verifier key's file is missing")
+		v.problem(Seal, auditfile.PublicName, "the verifier key's file is missing")
 	case own != v.public:
-		v.problem(Seal, publicName, "the log's verifier key has the id %s, not the trusted %s", keyID(own), keyID(trusted))
+		v.problem(Seal, auditfile.PublicName, "the log's verifier key has the id %s, not the trusted %s", auditfile.KeyID(own), auditfile.KeyID(trusted))
 	}
-	v.report.KeyID = keyID(v.public)
+	v.report.KeyID = auditfile.KeyID(v.public)
 	return true
 }
 
@@ -141,15 +144,15 @@ func (v *verification) takeKey(trusted string) bool {
 // is one to hold the log against.
 func (v *verification) checkSeals() bool {
 	s := v.snapshot
-	v.roots, v.ends, v.buffer = map[int64]tlog.Hash{}, map[int64]*frame{}, make([]byte, 64*tlog.HashSize)
+	v.roots, v.ends, v.buffer = map[int64]tlog.Hash{}, map[int64]*auditfile.Frame{}, make([]byte, 64*tlog.HashSize)
 	for i := range s.frames {
-		c, err := openCheckpoint(s.frames[i].Checkpoint, v.public)
+		c, err := auditfile.OpenCheckpoint(s.frames[i].Checkpoint, v.public)
 		if err != nil {
-			v.problem(Seal, journalName, "checkpoint %d is %v", i, err)
+			v.problem(Seal, auditfile.JournalName, "checkpoint %d is %v", i, err)
 			continue
 		}
 		if i > 0 && c.Size != v.last.Size+s.frames[i].Records || i > 0 && c.Origin != v.last.Origin {
-			v.problem(Altered, journalName, "checkpoint %d, of %d records, does not follow the one before, of %d", i, c.Size, v.last.Size)
+			v.problem(Altered, auditfile.JournalName, "checkpoint %d, of %d records, does not follow the one before, of %d", i, c.Size, v.last.Size)
 		}
 		v.roots[c.Size] = c.Root
 		v.ends[c.Size] = &s.frames[i]
@@ -160,7 +163,7 @@ func (v *verification) checkSeals() bool {
 	}
 	if v.last.Size == 0 {
 		if len(s.segments) > 0 || s.hashes != nil || len(s.frames) > 0 {
-			v.problem(RolledBack, journalName, "it holds no checkpoint to hold the log against")
+			v.problem(RolledBack, auditfile.JournalName, "it holds no checkpoint to hold the log against")
 		}
 		return false
 	}
@@ -173,21 +176,21 @@ func (v *verification) checkSeals() bool {
 // checkCopies looks at what the files' sizes tell.
 func (v *verification) checkCopies() {
 	s := v.snapshot
-	if s.hashSize > hashBytes(v.last.Size) {
-		v.problem(RolledBack, journalName, "the stored hashes are of more than the %d records that the last checkpoint covers", v.last.Size)
+	if s.hashSize > auditfile.HashBytes(v.last.Size) {
+		v.problem(RolledBack, auditfile.JournalName, "the stored hashes are of more than the %d records that the last checkpoint covers", v.last.Size)
 	}
-	if applied := s.appliedSize(); s.hashSize < hashBytes(applied) {
-		v.problem(Altered, hashesName, "it is cut short: it should have hashes of %d records", applied)
+	if applied := s.appliedSize(); s.hashSize < auditfile.HashBytes(applied) {
+		v.problem(Altered, auditfile.HashesName, "it is cut short: it should have hashes of %d records", applied)
 	}
 	if s.leftOver > 0 {
-		v.note("%d bytes at the end of the %s were never committed: the next write puts them into quarantine", s.leftOver, journalName)
+		v.note("%d bytes at the end of the %s were never committed: the next write puts them into quarantine", s.leftOver, auditfile.JournalName)
 	}
 	switch len(s.unapplied) {
 	case 0:
 	case 1:
-		v.note("the last %d records stand in the %s only, as after a crash: the next write copies them to their segment", s.unapplied[0].Records, journalName)
+		v.note("the last %d records stand in the %s only, as after a crash: the next write copies them to their segment", s.unapplied[0].Records, auditfile.JournalName)
 	default:
-		v.problem(Damaged, hashesName, "it lacks hashes of the records from %d on, which the %s still holds: the next write restores them", s.appliedSize(), journalName)
+		v.problem(Damaged, auditfile.HashesName, "it lacks hashes of the records from %d on, which the %s still holds: the next write restores them", s.appliedSize(), auditfile.JournalName)
 	}
 	for _, name := range s.strays {
 		v.problem(Surplus, name, "it is not one of the log's segments")
@@ -199,7 +202,7 @@ func (v *verification) takeHead(noted string) {
 	if noted == "" {
 		return
 	}
-	c, err := openCheckpoint(noted, v.public)
+	c, err := auditfile.OpenCheckpoint(noted, v.public)
 	switch {
 	case err != nil:
 		v.problem(Seal, "", "the noted head is %v", err)
@@ -216,7 +219,7 @@ func (v *verification) takeHead(noted string) {
 func (v *verification) scan() error {
 	s := v.snapshot
 	if s.hashes != nil {
-		v.stored = bufio.NewReaderSize(io.NewSectionReader(s.hashes, 0, min(s.hashSize, hashBytes(s.appliedSize()))), 1<<18)
+		v.stored = bufio.NewReaderSize(io.NewSectionReader(s.hashes, 0, min(s.hashSize, auditfile.HashBytes(s.appliedSize()))), 1<<18)
 	}
 	for i := range s.segments {
 		end := v.last.Size
@@ -224,8 +227,8 @@ func (v *verification) scan() error {
 			end = min(end, s.segments[i+1].first)
 		}
 		segment := &s.segments[i]
-		if segment.first < v.tree.size || segment.first >= max(end, 1) {
-			v.problem(Surplus, segment.name, "by its name it begins with record %d, where record %d is due", segment.first, v.tree.size)
+		if segment.first < v.tree.Size || segment.first >= max(end, 1) {
+			v.problem(Surplus, segment.name, "by its name it begins with record %d, where record %d is due", segment.first, v.tree.Size)
 			continue
 		}
 		if err := v.skipTo(segment.first); err != nil {
@@ -240,15 +243,15 @@ func (v *verification) scan() error {
 
 // skipTo takes the stored hashes in place of lines that are not there.
 func (v *verification) skipTo(to int64) error {
-	if v.tree.size < to {
-		v.gaps = append(v.gaps, span{v.tree.size, to})
+	if v.tree.Size < to {
+		v.gaps = append(v.gaps, span{v.tree.Size, to})
 	}
-	for v.tree.size < to {
-		stored := v.buffer[:hashBytes(v.tree.size+1)-hashBytes(v.tree.size)]
+	for v.tree.Size < to {
+		stored := v.buffer[:auditfile.HashBytes(v.tree.Size+1)-auditfile.HashBytes(v.tree.Size)]
 		if err := v.readStored(stored); err != nil {
 			return err
 		}
-		v.hashes = v.tree.push(tlog.Hash(stored[:tlog.HashSize]), v.hashes[:0])
+		v.hashes = v.tree.Push(tlog.Hash(stored[:tlog.HashSize]), v.hashes[:0])
 		v.checkRoot()
 	}
 	return nil
@@ -276,10 +279,10 @@ func (v *verification) scanSegment(segment *segmentFile, end int64) error {
 		switch {
 		case err != nil:
 			return err
-		case v.tree.size >= end && l.seq >= v.last.Size:
+		case v.tree.Size >= end && l.seq >= v.last.Size:
 			v.atLine(Surplus, &l, "what follows here was signed by nobody").Seq = nil
 			return nil
-		case v.tree.size >= end:
+		case v.tree.Size >= end:
 			v.atLine(Surplus, &l, "a line too many: record %d stands in the next segment", end)
 			return nil
 		case l.torn:
@@ -300,7 +303,7 @@ func (v *verification) scanSegment(segment *segmentFile, end int64) error {
 // the journal.
 func (v *verification) checkLastHashes() error {
 	s := v.snapshot
-	applied := hashBytes(s.appliedSize())
+	applied := auditfile.HashBytes(s.appliedSize())
 	if s.unapplied == nil || s.hashSize <= applied {
 		return nil
 	}
@@ -313,7 +316,7 @@ func (v *verification) checkLastHashes() error {
 		return err
 	}
 	if !bytes.HasPrefix(stored.extra, piece) {
-		v.problem(Altered, hashesName, "it ends with other hashes than those of the %s", journalName)
+		v.problem(Altered, auditfile.HashesName, "it ends with other hashes than those of the %s", auditfile.JournalName)
 	}
 	return nil
 }
@@ -325,7 +328,7 @@ func (v *verification) checkOverlay(segment *segmentFile) error {
 	}
 	piece, err := io.ReadAll(io.NewSectionReader(segment.file, segment.size, int64(len(segment.overlay))+1))
 	if err == nil && !bytes.HasPrefix(segment.overlay, piece) {
-		v.problem(Altered, segment.name, "it ends with something else than the %s holds for it", journalName)
+		v.problem(Altered, segment.name, "it ends with something else than the %s holds for it", auditfile.JournalName)
 	}
 	return err
 }
@@ -339,7 +342,7 @@ func (v *verification) atLine(kind string, l *line, format string, args ...any) 
 }
 
 func auditIDOf(text []byte) string {
-	var r Record
+	var r auditfile.Record
 	if json.Unmarshal(text, &r) != nil {
 		return ""
 	}
@@ -348,16 +351,24 @@ func auditIDOf(text []byte) string {
 
 // checkDay finds segments whose name was changed: prune goes by it.
 func (v *verification) checkDay(l *line) {
-	var r Record
+	var r auditfile.Record
 	if json.Unmarshal(l.text, &r) == nil && dayOf(r.LoggedAt) != l.segment.day {
 		v.problem(Altered, l.segment.name, "its name says another day than its first record")
 	}
 }
 
+func dayOf(loggedAt string) string {
+	at, err := time.Parse(time.RFC3339Nano, loggedAt)
+	if err != nil {
+		return ""
+	}
+	return at.UTC().Format("20060102")
+}
+
 // take puts a line into the tree, and holds it against what was stored for it.
 func (v *verification) take(l *line) error {
 	v.report.Kept++
-	v.hashes = v.tree.push(tlog.RecordHash(l.text), v.hashes[:0])
+	v.hashes = v.tree.Push(tlog.RecordHash(l.text), v.hashes[:0])
 	v.readEvent(l.text)
 	v.checkRoot()
 	stored := v.buffer[:len(v.hashes)*tlog.HashSize]
@@ -385,25 +396,25 @@ func (v *verification) take(l *line) error {
 // against what the journal says.
 func (v *verification) checkCopy(l *line) {
 	if at := len(v.copies) - int(v.last.Size-l.seq); at >= 0 && !bytes.Equal(bytes.TrimSuffix(v.copies[at], []byte("\n")), l.text) {
-		v.atLine(Altered, l, "the %s holds another text of record %d", journalName, l.seq)
+		v.atLine(Altered, l, "the %s holds another text of record %d", auditfile.JournalName, l.seq)
 	}
 	f := v.ends[l.seq+1]
-	if f != nil && (f.Segment != l.segment.name || f.segmentEnd() != l.end) {
-		v.atLine(Altered, l, "the %s says that record %d ends elsewhere", journalName, l.seq)
+	if f != nil && (f.Segment != l.segment.name || f.SegmentEnd() != l.end) {
+		v.atLine(Altered, l, "the %s says that record %d ends elsewhere", auditfile.JournalName, l.seq)
 	}
 }
 
 // readEvent takes note of what the log says of itself.
 func (v *verification) readEvent(text []byte) {
-	var r Record
+	var r auditfile.Record
 	switch {
 	case !bytes.Contains(text, ownEvent), json.Unmarshal(text, &r) != nil:
-	case r.Pruned != nil && r.Event == EventPruned:
+	case r.Pruned != nil && r.Event == auditfile.EventPruned:
 		v.pruned = max(v.pruned, r.Pruned.Before)
-	case r.Quarantined != nil && r.Event == EventQuarantined:
+	case r.Quarantined != nil && r.Event == auditfile.EventQuarantined:
 		v.note("record %d: %d bytes at the end of %s, which nobody had committed, were put into %s", r.Seq, r.Quarantined.Bytes, r.Quarantined.From, r.Quarantined.File)
-	case r.Restored != nil && r.Event == EventRestored:
-		v.note("record %d: the records %d to %d were missing from their segment and were restored from the %s", r.Seq, r.Restored.From, r.Restored.From+r.Restored.Count-1, journalName)
+	case r.Restored != nil && r.Event == auditfile.EventRestored:
+		v.note("record %d: the records %d to %d were missing from their segment and were restored from the %s", r.Seq, r.Restored.From, r.Restored.From+r.Restored.Count-1, auditfile.JournalName)
 	}
 }
 

@@ -1,4 +1,4 @@
-package auditlog
+package auditread
 
 import (
 	"cmp"
@@ -6,18 +6,20 @@ import (
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // checkRoot holds the tree against what was signed for its size, if anything was.
 func (v *verification) checkRoot() {
-	if root, signed := v.roots[v.tree.size]; signed && v.wrong == nil {
-		if root == v.tree.root() {
-			v.right = v.tree.size
+	if root, signed := v.roots[v.tree.Size]; signed && v.wrong == nil {
+		if root == v.tree.Root() {
+			v.right = v.tree.Size
 		} else {
-			v.wrong = &span{v.right, v.tree.size}
+			v.wrong = &span{v.right, v.tree.Size}
 		}
 	}
-	if v.head.Size == v.tree.size && v.head.Root != v.tree.root() {
+	if v.head.Size == v.tree.Size && v.head.Root != v.tree.Root() {
 		v.problem(RolledBack, "", "the first %d records are not those of the noted head", v.head.Size)
 	}
 }
@@ -26,7 +28,7 @@ func (v *verification) checkRoot() {
 func (v *verification) judge() {
 	switch {
 	case v.wrong == nil && v.suspect != nil:
-		v.problem(Altered, hashesName, "the stored hashes of %s are not those that were signed; the records are", v.suspect.records)
+		v.problem(Altered, auditfile.HashesName, "the stored hashes of %s are not those that were signed; the records are", v.suspect.records)
 	case v.wrong != nil && v.suspect != nil:
 		v.describe(v.suspect)
 	case v.wrong != nil:
@@ -76,7 +78,7 @@ func (v *verification) describe(s *suspect) {
 	}
 	p.AuditID = s.auditID
 	if root, err := v.storedRoot(); err != nil || root != v.last.Root {
-		v.problem(Altered, hashesName, "the stored hashes were changed too: which records were cannot be told for sure")
+		v.problem(Altered, auditfile.HashesName, "the stored hashes were changed too: which records were cannot be told for sure")
 	}
 }
 
@@ -95,13 +97,13 @@ func (v *verification) find(leaf tlog.Hash) int64 {
 
 // storedRoot is the root over the stored leaves.
 func (v *verification) storedRoot() (tlog.Hash, error) {
-	var tree frontier
+	var tree auditfile.Tree
 	var scratch []tlog.Hash
 	err := v.eachStored(func(_ int64, hash tlog.Hash) bool {
-		scratch = tree.push(hash, scratch[:0])
+		scratch = tree.Push(hash, scratch[:0])
 		return true
 	})
-	return tree.root(), err
+	return tree.Root(), err
 }
 
 // eachStored reads the stored leaves until one is not wanted.
@@ -110,7 +112,7 @@ func (v *verification) eachStored(yield func(n int64, leaf tlog.Hash) bool) erro
 	if err != nil {
 		return err
 	}
-	reader := io.NewSectionReader(stored, 0, hashBytes(v.last.Size))
+	reader := io.NewSectionReader(stored, 0, auditfile.HashBytes(v.last.Size))
 	record := make([]byte, 64*tlog.HashSize)
 	for n := range v.last.Size {
 		record = record[:(tlog.StoredHashCount(n+1)-tlog.StoredHashCount(n))*tlog.HashSize]

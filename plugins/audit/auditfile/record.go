@@ -1,11 +1,4 @@
-package auditlog
-
-import (
-	"encoding/json"
-	"time"
-
-	"github.com/google/uuid"
-)
+package auditfile
 
 // Record is a line of the log. It is a closed list of fields: none holds free
 // text of the platform's, such as a message, a stack, an input or an output.
@@ -91,31 +84,4 @@ type Quarantined struct {
 type Restored struct {
 	From  int64 `json:"from"`  // the first record
 	Count int64 `json:"count"` // how many
-}
-
-func dayOf(loggedAt string) string {
-	at, err := time.Parse(time.RFC3339Nano, loggedAt)
-	if err != nil {
-		return ""
-	}
-	return at.UTC().Format("20060102")
-}
-
-// ownRecord is a record that the log itself adds.
-func (l *Log) ownRecord(event string) Record {
-	return Record{
-		AuditID: uuid.NewString(), Event: event,
-		ComplianceFlags: ComplianceFlags{DataMasked: true, PIIExcluded: true, RetentionDays: l.options.RetentionDays},
-	}
-}
-
-// loggedBefore reports whether a line was logged before a time; what is no
-// record was not.
-func loggedBefore(line []byte, cutoff time.Time) bool {
-	var r Record
-	if json.Unmarshal(line, &r) != nil {
-		return false
-	}
-	at, err := time.Parse(time.RFC3339Nano, r.LoggedAt)
-	return err == nil && at.Before(cutoff)
 }

@@ -1,4 +1,4 @@
-package auditlog
+package auditfile
 
 import (
 	"fmt"
@@ -24,34 +24,35 @@ type Checkpoint struct {
 	Note   string    // the signed text
 }
 
-func newOrigin() string { return originPrefix + uuid.NewString() }
+// NewOrigin is a name for a new log.
+func NewOrigin() string { return originPrefix + uuid.NewString() }
 
-// sign makes a checkpoint, as https://c2sp.org/tlog-checkpoint has it, with
+// Sign makes a checkpoint, as https://c2sp.org/tlog-checkpoint has it, with
 // the time as an extension line.
-func (k *signingKey) sign(origin string, tree *frontier, at time.Time) (Checkpoint, error) {
-	c := Checkpoint{Origin: origin, Size: tree.size, Root: tree.root(), Time: at.UTC().Truncate(time.Millisecond)}
+func (k *Key) Sign(origin string, tree *Tree, at time.Time) (Checkpoint, error) {
+	c := Checkpoint{Origin: origin, Size: tree.Size, Root: tree.Root(), Time: at.UTC().Truncate(time.Millisecond)}
 	text := fmt.Sprintf("%s\n%d\n%s\n%s\n", c.Origin, c.Size, c.Root, c.Time.Format(time.RFC3339Nano))
 	signed, err := note.Sign(&note.Note{Text: text}, k.signer)
 	c.Note = string(signed)
 	return c, err
 }
 
-// openCheckpoint checks a signed checkpoint with a verifier key and reads it.
-func openCheckpoint(signed, public string) (Checkpoint, error) {
+// OpenCheckpoint checks a signed checkpoint with a verifier key and reads it.
+func OpenCheckpoint(signed, public string) (Checkpoint, error) {
 	verifier, err := note.NewVerifier(public)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("the verifier key cannot be read: %w", err)
 	}
 	opened, err := note.Open([]byte(signed), note.VerifierList(verifier))
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("not signed by key %s: %w", keyID(public), err)
+		return Checkpoint{}, fmt.Errorf("not signed by key %s: %w", KeyID(public), err)
 	}
 	return parseCheckpoint(signed, opened.Text)
 }
 
-// uncheckedCheckpoint reads a signed checkpoint without its signature; the zero
+// UncheckedCheckpoint reads a signed checkpoint without its signature; the zero
 // Checkpoint where it is none.
-func uncheckedCheckpoint(signed string) Checkpoint {
+func UncheckedCheckpoint(signed string) Checkpoint {
 	text, _, _ := strings.Cut(signed, "\n\n")
 	c, err := parseCheckpoint(signed, text+"\n")
 	if err != nil {

@@ -1,4 +1,9 @@
-package auditlog
+// Package auditread reads an audit log, whose files package auditfile
+// describes, without writing to it: it finds records, verifies that they are
+// what package auditlog wrote, and proves single ones.
+//
+// Start reading at Snapshot, then at Snapshot.Verify and Snapshot.Prove.
+package auditread
 
 import (
 	"bufio"
@@ -15,8 +20,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // ErrNoLog says that a folder holds no audit log.
@@ -25,24 +31,26 @@ var ErrNoLog = errors.New("there is no audit log")
 // Snapshot is a log as it stood at one moment, to be read. What is appended
 // later is not in it.
 type Snapshot struct {
-	Checkpoint Checkpoint // the last one; checked only by Verify and Proof
-	Verifier   string     // the log's own verifier key; empty where its file is missing
+	Checkpoint auditfile.Checkpoint // the last one; checked only by Verify and Proof
+	Verifier   string               // the log's own verifier key; empty where its file is missing
 
 	folder   *os.Root
 	segments []segmentFile
 	strays   []string // files that look like segments and are none
 	journal  []byte
-	frames   []frame
+	frames   []auditfile.Frame
 	leftOver int64    // bytes after the last frame in the journal
 	hashes   *os.File // nil: there is none
 	hashSize int64
 	// unapplied are the journal's frames that a crash kept from being copied;
 	// their lines count as if they stood in their segments.
-	unapplied []frame
+	unapplied []auditfile.Frame
 }
 
 type segmentFile struct {
-	segment
+	name    string
+	first   int64 // number of its first record
+	day     string
 	file    *os.File // nil: it stands in the journal only
 	size    int64    // how much of the file counts
 	overlay []byte   // what follows it
@@ -73,17 +81,17 @@ func OpenSnapshot(ctx context.Context, dir string) (*Snapshot, error) {
 // cannot be had for lack of rights, such as one on a read-only disk, is read
 // all the same.
 func lockToRead(ctx context.Context, folder *os.Root, dir string) (release func() error, err error) {
-	for _, name := range []string{queueName, lockName} {
+	for _, name := range []string{auditfile.QueueName, auditfile.LockName} {
 		if info, err := folder.Lstat(name); err != nil || !info.Mode().IsRegular() {
-			return func() error { return nil }, ignoreMissing(err)
+			return func() error { return nil }, auditfile.IgnoreMissing(err)
 		}
 	}
-	lock := newInterlock(dir, os.O_RDONLY)
-	err = lock.take(ctx, (*flock.Flock).TryRLockContext)
+	lock := auditfile.NewInterlock(dir, os.O_RDONLY)
+	err = lock.RLock(ctx)
 	if errors.Is(err, fs.ErrPermission) {
-		return lock.close, nil
+		return lock.Unlock, nil
 	}
-	return lock.close, err
+	return lock.Unlock, err
 }
 
 // Close lets the files go.
@@ -105,16 +113,16 @@ func (s *Snapshot) read(dir string) error {
 		return err
 	}
 	var err error
-	if s.journal, err = s.folder.ReadFile(journalName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if s.journal, err = s.folder.ReadFile(auditfile.JournalName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if len(s.segments) == 0 && len(s.journal) == 0 && s.hashes == nil && len(s.strays) == 0 {
 		return fmt.Errorf("%w in %s", ErrNoLog, dir)
 	}
-	if s.Verifier, err = readText(s.folder, publicName); ignoreMissing(err) != nil {
+	if s.Verifier, err = auditfile.ReadLine(s.folder, auditfile.PublicName); auditfile.IgnoreMissing(err) != nil {
 		return err
 	}
-	frames, length := parseFrames(s.journal, 0)
+	frames, length := auditfile.ParseFrames(s.journal, 0)
 	s.frames, s.leftOver = frames, int64(len(s.journal))-length
 	s.findUnapplied()
 	return nil
@@ -127,7 +135,7 @@ func (s *Snapshot) openFiles() error {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		first, day, ok := parseSegmentName(name)
+		first, day, ok := auditfile.ParseSegmentName(name)
 		if !ok && filepath.Ext(name) == ".jsonl" {
 			s.strays = append(s.strays, name)
 		}
@@ -138,10 +146,10 @@ func (s *Snapshot) openFiles() error {
 		if err != nil {
 			return err
 		}
-		s.segments = append(s.segments, segmentFile{segment: segment{name, first, day}, file: file, size: size})
+		s.segments = append(s.segments, segmentFile{name: name, first: first, day: day, file: file, size: size})
 	}
-	s.hashes, s.hashSize, err = s.open(hashesName)
-	return ignoreMissing(err)
+	s.hashes, s.hashSize, err = s.open(auditfile.HashesName)
+	return auditfile.IgnoreMissing(err)
 }
 
 func (s *Snapshot) open(name string) (*os.File, int64, error) {
@@ -160,17 +168,17 @@ func (s *Snapshot) open(name string) (*os.File, int64, error) {
 // last, and lays their lines over the segments.
 func (s *Snapshot) findUnapplied() {
 	for i := range s.frames {
-		s.Checkpoint = uncheckedCheckpoint(s.frames[i].Checkpoint)
-		if s.unapplied == nil && s.frames[i].Records > 0 && hashBytes(s.Checkpoint.Size) > s.hashSize {
+		s.Checkpoint = auditfile.UncheckedCheckpoint(s.frames[i].Checkpoint)
+		if s.unapplied == nil && s.frames[i].Records > 0 && auditfile.HashBytes(s.Checkpoint.Size) > s.hashSize {
 			s.unapplied = s.frames[i:]
 		}
 	}
 	for _, f := range s.unapplied {
 		at := slices.IndexFunc(s.segments, func(known segmentFile) bool { return known.name == f.Segment })
 		if at < 0 {
-			first, day, _ := parseSegmentName(f.Segment)
+			first, day, _ := auditfile.ParseSegmentName(f.Segment)
 			at = len(s.segments)
-			s.segments = append(s.segments, segmentFile{segment: segment{f.Segment, first, day}})
+			s.segments = append(s.segments, segmentFile{name: f.Segment, first: first, day: day})
 		}
 		if s.segments[at].overlay == nil {
 			s.segments[at].size = f.Offset
@@ -199,16 +207,13 @@ type line struct {
 	torn    bool // it lacks its newline, or is longer than any record
 }
 
-// longestLine bounds a line, in bytes.
-const longestLine = 256 << 10
-
 // lines reads a segment. A line's text is only good until the next.
 func (f *segmentFile) lines(yield func(line, error) bool) {
 	parts := []io.Reader{bytes.NewReader(f.overlay)}
 	if f.file != nil {
 		parts = slices.Insert(parts, 0, io.Reader(io.NewSectionReader(f.file, 0, f.size)))
 	}
-	reader := bufio.NewReaderSize(io.MultiReader(parts...), longestLine)
+	reader := bufio.NewReaderSize(io.MultiReader(parts...), auditfile.LongestLine)
 	l := line{segment: f, seq: f.first - 1}
 	for {
 		text, err := reader.ReadSlice('\n')
@@ -234,14 +239,14 @@ func (f *segmentFile) lines(yield func(line, error) bool) {
 
 // Records reads the records that the last checkpoint covers, in order, with
 // the lines they stand on. It does not verify them.
-func (s *Snapshot) Records() iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func (s *Snapshot) Records() iter.Seq2[auditfile.Record, error] {
+	return func(yield func(auditfile.Record, error) bool) {
 		for i := range s.segments {
 			for l, err := range s.segments[i].lines {
 				if err == nil && (l.torn || l.seq >= s.Checkpoint.Size) {
 					break
 				}
-				var r Record
+				var r auditfile.Record
 				if err == nil {
 					err = json.Unmarshal(l.text, &r)
 				}
@@ -261,23 +266,23 @@ func (s *Snapshot) Records() iter.Seq2[Record, error] {
 func (s *Snapshot) storedHashes() (*overlaid, error) {
 	applied := s.appliedSize()
 	if s.hashes == nil && applied > 0 {
-		return nil, altered("the file %s is missing", hashesName)
+		return nil, auditfile.Altered("the file %s is missing", auditfile.HashesName)
 	}
-	all := &overlaid{over: hashBytes(applied)}
+	all := &overlaid{over: auditfile.HashBytes(applied)}
 	if s.hashes != nil {
 		all.file = s.hashes
 	}
-	tree, err := readFrontier(applied, all)
+	tree, err := auditfile.ReadTree(applied, all)
 	if err != nil {
-		return nil, altered("the file %s is cut short", hashesName)
+		return nil, auditfile.Altered("the file %s is cut short", auditfile.HashesName)
 	}
 	var stored []tlog.Hash
 	for _, f := range s.unapplied {
 		for text := range bytes.Lines(f.Lines) {
-			stored = tree.push(tlog.RecordHash(bytes.TrimSuffix(text, []byte("\n"))), stored)
+			stored = tree.Push(tlog.RecordHash(bytes.TrimSuffix(text, []byte("\n"))), stored)
 		}
 	}
-	all.extra = encodeHashes(stored)
+	all.extra = auditfile.EncodeHashes(stored)
 	return all, nil
 }
 

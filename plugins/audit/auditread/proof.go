@@ -1,4 +1,4 @@
-package auditlog
+package auditread
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
 )
 
 // proofVersion is the version of the proof document.
@@ -40,14 +42,14 @@ func (s *Snapshot) Prove(id string) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := readHash(stored, tlog.StoredHashIndex(0, seq))
+	leaf, err := auditfile.ReadHash(stored, tlog.StoredHashIndex(0, seq))
 	if err != nil {
 		return nil, err
 	}
 	path, err := tlog.ProveRecord(checkpoint.Size, seq, tlog.HashReaderFunc(func(indexes []int64) (hashes []tlog.Hash, err error) {
 		hashes = make([]tlog.Hash, len(indexes))
 		for i, index := range indexes {
-			if hashes[i], err = readHash(stored, index); err != nil {
+			if hashes[i], err = auditfile.ReadHash(stored, index); err != nil {
 				return nil, err
 			}
 		}
@@ -65,10 +67,10 @@ func (s *Snapshot) Prove(id string) (*Proof, error) {
 }
 
 // Head is the last checkpoint, its signature checked with the log's own key.
-func (s *Snapshot) Head() (Checkpoint, error) {
-	checkpoint, err := openCheckpoint(s.Checkpoint.Note, s.Verifier)
+func (s *Snapshot) Head() (auditfile.Checkpoint, error) {
+	checkpoint, err := auditfile.OpenCheckpoint(s.Checkpoint.Note, s.Verifier)
 	if err != nil {
-		return checkpoint, altered("the last checkpoint is %v", err)
+		return checkpoint, auditfile.Altered("the last checkpoint is %v", err)
 	}
 	return checkpoint, nil
 }
@@ -105,19 +107,19 @@ func (s *Snapshot) look(id string) (seq int64, text string, err error) {
 
 // Check holds a proof against a verifier key, and answers the checkpoint that
 // it leads to.
-func (p *Proof) Check(verifier string) (Checkpoint, error) {
+func (p *Proof) Check(verifier string) (auditfile.Checkpoint, error) {
 	if p.Version != proofVersion {
-		return Checkpoint{}, fmt.Errorf("the proof has version %d; this assay reads version %d", p.Version, proofVersion)
+		return auditfile.Checkpoint{}, fmt.Errorf("the proof has version %d; this assay reads version %d", p.Version, proofVersion)
 	}
-	checkpoint, err := openCheckpoint(p.Checkpoint, verifier)
+	checkpoint, err := auditfile.OpenCheckpoint(p.Checkpoint, verifier)
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("the proof's checkpoint is %w", err)
+		return auditfile.Checkpoint{}, fmt.Errorf("the proof's checkpoint is %w", err)
 	}
 	if p.Record != "" && tlog.RecordHash([]byte(p.Record)) != p.Leaf {
-		return Checkpoint{}, fmt.Errorf("the proof is of another record than it shows: the record was changed")
+		return auditfile.Checkpoint{}, fmt.Errorf("the proof is of another record than it shows: the record was changed")
 	}
 	if err := tlog.CheckRecord(p.Hashes, checkpoint.Size, checkpoint.Root, p.Seq, p.Leaf); err != nil {
-		return Checkpoint{}, fmt.Errorf("the proof does not lead from record %d to the root that was signed", p.Seq)
+		return auditfile.Checkpoint{}, fmt.Errorf("the proof does not lead from record %d to the root that was signed", p.Seq)
 	}
 	return checkpoint, nil
 }

@@ -1,4 +1,4 @@
-package auditlog
+package auditread_test
 
 import (
 	"bytes"
@@ -6,16 +6,21 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/assay-cx/assay/plugins/audit/auditfile"
+	"github.com/assay-cx/assay/plugins/audit/auditread"
+	"github.com/assay-cx/assay/plugins/audit/audittest"
 )
 
 // Whatever stands in a log's files, reading it neither panics nor finds it
 // clean, unless it is what was written.
 func FuzzSnapshot(f *testing.F) {
 	workspace := f.TempDir()
-	appendSessions(f, open(f, workspace, small), 0, 8)
+	audittest.Append(f, audittest.Open(f, workspace, audittest.Small), 0, 8)
 	dir := filepath.Join(workspace, "audit")
-	names := []string{journalName, hashesName, publicName}
+	names := []string{auditfile.JournalName, auditfile.HashesName, auditfile.PublicName}
 	segments, err := filepath.Glob(filepath.Join(dir, "audit-*.jsonl"))
 	if err != nil {
 		f.Fatal(err)
@@ -39,19 +44,19 @@ func FuzzSnapshot(f *testing.F) {
 		from := min(int(at), len(original[name]))
 		content := slices.Concat(original[name][:from], replacement, original[name][min(from+int(length), len(original[name])):])
 		workspace := t.TempDir()
-		copied := folder{t, filepath.Join(workspace, "audit")}
-		folder{t, dir}.copyTo(copied.dir)
-		copied.write(name, content)
-		report := verify(t, workspace, Trust{})
+		copied := audittest.FolderOf(t, workspace)
+		audittest.Folder{T: t, Dir: dir}.CopyTo(copied.Dir)
+		copied.Write(name, content)
+		report := audittest.Verify(t, workspace, auditread.Trust{})
 		same := bytes.Equal(content, original[name])
 		// The verifier key's file may have white space around it, the journal a
 		// write that was never committed, and the last hashes may be missing.
-		harmless := name == publicName || name == journalName && bytes.HasPrefix(content, original[name]) ||
-			name == hashesName && bytes.HasPrefix(original[name], content)
+		harmless := name == auditfile.PublicName || name == auditfile.JournalName && bytes.HasPrefix(content, original[name]) ||
+			name == auditfile.HashesName && bytes.HasPrefix(original[name], content)
 		if report.Intact && report.Complete && !same && !harmless {
 			t.Errorf("%s was changed and the log is clean: %+v", name, report)
 		}
-		s, err := OpenSnapshot(t.Context(), copied.dir)
+		s, err := auditread.OpenSnapshot(t.Context(), copied.Dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,8 +76,8 @@ func FuzzSnapshot(f *testing.F) {
 
 func FuzzProof(f *testing.F) {
 	workspace := f.TempDir()
-	appendSessions(f, open(f, workspace, small), 0, 8)
-	s, err := OpenSnapshot(f.Context(), filepath.Join(workspace, "audit"))
+	audittest.Append(f, audittest.Open(f, workspace, audittest.Small), 0, 8)
+	s, err := auditread.OpenSnapshot(f.Context(), filepath.Join(workspace, "audit"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -89,14 +94,15 @@ func FuzzProof(f *testing.F) {
 		f.Add(encoded)
 	}
 	genuine := map[string]bool{}
-	for segment := range s.segments {
-		for l := range s.segments[segment].lines {
-			genuine[string(l.text)] = true
+	folder := audittest.FolderOf(f, workspace)
+	for _, segment := range folder.Segments() {
+		for _, line := range folder.Lines(segment) {
+			genuine[strings.TrimSuffix(string(line), "\n")] = true
 		}
 	}
 	verifier := s.Verifier
 	f.Fuzz(func(t *testing.T, document []byte) {
-		var p Proof
+		var p auditread.Proof
 		if json.Unmarshal(document, &p) != nil {
 			return
 		}
