@@ -15,6 +15,12 @@ type source struct {
 	text []byte
 }
 
+// Parse reads a file that stands beside the spec, as specs are read. name is
+// what diagnostics call it. The file is never nil.
+func Parse(name string, text []byte) (*hcl.File, hcl.Diagnostics) {
+	return parse(source{name, text})
+}
+
 // parse reads HCL in the syntax that the file's name tells. The file is never
 // nil.
 func parse(s source) (*hcl.File, hcl.Diagnostics) {

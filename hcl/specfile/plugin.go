@@ -19,13 +19,25 @@ func (d *decoder) plugin(b *hcl.Block) {
 		{"rate_limit", "", once, func(b *hcl.Block) { p.RateLimit = d.rateLimit(b) }},
 		{"timeout", "", shared, func(b *hcl.Block) { p.Timeout = d.timeout(b) }},
 	})
-	if text := d.text(source); text != "" {
-		p.Source, p.SourceRange = text, source.Range()
+	if source != nil {
+		p.SourceRange = source.Range()
+		d.source(p, d.text(source))
 	}
 	if _, ok := d.constraints(constraint); ok {
 		p.Version = d.text(constraint)
 	}
 	d.suite.Plugins = append(d.suite.Plugins, p)
+}
+
+// source checks a source that the spec gives; null is as good as none.
+func (d *decoder) source(p *Plugin, text string) {
+	if text == "" {
+		return
+	}
+	p.Source = text
+	if _, err := ParseSource(text); err != nil {
+		d.errorf(p.SourceRange, "Invalid plugin source", "The plugin %q cannot come from %q: %s.", p.Name, text, err)
+	}
 }
 
 func (d *decoder) retry(b *hcl.Block) *Retry {

@@ -118,7 +118,10 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 	if err != nil {
 		return nil, err
 	}
-	host := p.host(logger)
+	host, err := c.options.host(p, logger)
+	if err != nil {
+		return nil, err
+	}
 	release = func() { _ = host.Close(context.WithoutCancel(ctx)) }
 	defer func() {
 		if err != nil {
@@ -133,8 +136,8 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 	inputs.AllowUnset = true
 	s := &suite{}
 	if !found.load(c.options.suite, s).HasErrors() {
-		found.build(ctx, s, plan.Options{
-			Inputs: inputs, Describe: host.Describe, Now: time.Now().UTC(),
+		found.build(ctx, s, host, plan.Options{
+			Inputs: inputs, Now: time.Now().UTC(),
 			Handlers: action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger)},
 		})
 	}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/assay-cx/assay/internal/pluginhost"
+	"github.com/assay-cx/assay/internal/pluginsource"
 )
 
 // process is what a command may see of the process it runs in.
@@ -138,7 +139,7 @@ Exit status:
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newInvoke(p), newSandbox(p), newDeploy(p), newImport(p), newClassify(p), newReport(p), newServe(p), newHook(p), newAudit(p), newOutbox(p), newHistory(p), newVersion(p), newPlugin(p))
+	root.AddCommand(newRun(p), newValidate(p), newPlan(p), newInit(p), newInvoke(p), newSandbox(p), newDeploy(p), newImport(p), newClassify(p), newReport(p), newServe(p), newHook(p), newAudit(p), newOutbox(p), newHistory(p), newVersion(p), newPlugin(p))
 	return root
 }
 
@@ -162,10 +163,11 @@ func (p *process) logger(level string, mask func(string) string) (*slog.Logger, 
 	})), nil
 }
 
-func (p *process) host(logger *slog.Logger) *pluginhost.Host {
+func (p *process) host(logger *slog.Logger, finder pluginsource.Finder) *pluginhost.Host {
 	return pluginhost.New(pluginhost.Options{
 		Executable: p.executable,
 		Builtins:   builtins(),
+		Finder:     finder,
 		Environ:    p.environ,
 		Logger:     logger,
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-cx/assay/hcl/specfile"
 	"github.com/assay-cx/assay/internal/plan"
+	"github.com/assay-cx/assay/internal/pluginhost"
 )
 
 // findings are diagnostics and the files that illustrate them.
@@ -53,16 +54,16 @@ func (f *findings) load(dir string, s *suite) hcl.Diagnostics {
 
 // addPlan finds what else is wrong with a suite that has errors already, so
 // that a person can mend all of it at once.
-func (f *findings) addPlan(ctx context.Context, s *suite, options plan.Options) {
+func (f *findings) addPlan(ctx context.Context, s *suite, host *pluginhost.Host, options plan.Options) {
 	if s.spec.Complete {
-		f.build(ctx, s, options)
+		f.build(ctx, s, host, options)
 		slices.SortStableFunc(f.diags, specfile.ByPosition)
 	}
 }
 
 // build plans a suite that was loaded.
-func (f *findings) build(ctx context.Context, s *suite, options plan.Options) {
-	f.add(s.spec, s.build(ctx, options))
+func (f *findings) build(ctx context.Context, s *suite, host *pluginhost.Host, options plan.Options) {
+	f.add(s.spec, s.build(ctx, host, options))
 	f.secrets = append(f.secrets, s.plan.Secrets...)
 }
 

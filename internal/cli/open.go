@@ -49,7 +49,11 @@ func (f *inputFlags) open(ctx context.Context, p *process, want opening) (*opene
 	if len(dirs) > 1 {
 		return nil, usageError("this command works on one suite, and there are %d: name one of them, such as %s", len(dirs), dirs[0])
 	}
-	o := &opened{suite: &suite{}, process: p, host: p.host(logger), redactor: redactor, logger: logger, noColor: !f.colorDiagnostics(p)}
+	host, err := f.host(p, logger)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{suite: &suite{}, process: p, host: host, redactor: redactor, logger: logger, noColor: !f.colorDiagnostics(p)}
 	if err := o.prepare(ctx, f, dirs[0], want); err != nil {
 		o.close(ctx)
 		return nil, err
@@ -64,18 +68,17 @@ func (o *opened) prepare(ctx context.Context, f *inputFlags, dir string, want op
 	}
 	options := plan.Options{
 		Inputs:   inputs,
-		Describe: o.host.Describe,
 		Now:      time.Now().UTC(),
 		Handlers: action.Options{Client: action.NewClient(), Logger: want.log(ctx, o.logger), Seed: want.seed},
 	}
 	if o.found.load(dir, o.suite).HasErrors() {
-		o.found.addPlan(ctx, o.suite, options)
+		o.found.addPlan(ctx, o.suite, o.host, options)
 		return o.tell()
 	}
 	if err := o.listen(ctx, want.listen); err != nil {
 		return err
 	}
-	o.found.build(ctx, o.suite, options)
+	o.found.build(ctx, o.suite, o.host, options)
 	o.redactor.Add(o.plan.Secrets...)
 	if err := f.undeclared(inputs, []*specfile.Suite{o.spec}, &o.found); err != nil {
 		return err

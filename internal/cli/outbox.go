@@ -276,7 +276,9 @@ func (o *outboxOptions) withSuites(ctx context.Context, p *process, act func(ctx
 	if err != nil {
 		return err
 	}
-	e.host = p.host(logger)
+	if e.host, err = o.host(p, logger); err != nil {
+		return err
+	}
 	defer func() { _ = e.host.Close(context.WithoutCancel(ctx)) }()
 	options, err := e.options()
 	if err != nil {

@@ -41,7 +41,7 @@ func (p *platforms) start(ctx context.Context) error {
 			if err := p.makeRoom(records); err != nil {
 				return err
 			}
-			p.processes[plugin.Name] = p.host.Launch(plugin.Name, plugin.Source)
+			p.processes[plugin.Name] = p.host.LaunchBlock(p.block(plugin.Name, plugin.Source, plugin.Version))
 		}
 	}
 	p.plan.Plugins = needed

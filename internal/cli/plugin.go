@@ -31,11 +31,11 @@ func builtins() map[string]sdk.Plugin {
 func newPlugin(p *process) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "plugin",
-		Short: "Serve the built-in plugins",
+		Short: "Write, test, list, lock and publish plugins, and serve the built-in ones",
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(newPluginServe(p))
+	command.AddCommand(newPluginNew(p), newPluginTest(p), newPluginList(p), newPluginLock(p), newPluginPush(p), newPluginServe(p))
 	return command
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ var (
 		stands  string
 	}{
 		{regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`), "TIME"},
+		{regexp.MustCompile(`sha256:[0-9a-f]+…?`), "sha256:HASH"},
 		{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  [0-9a-f]{8}\b`), "DATE AND RUN"},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[\d:.]+Z`), "DATE"},
@@ -49,7 +51,36 @@ func TestReadmeTour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if shown := tour(t, t.TempDir(), readme); shown < 4 {
+		t.Errorf("only %d console blocks were run", shown)
+	}
+}
+
+// TestPluginsReadmeTour publishes and locks a plugin as plugins/README.md does.
+func TestPluginsReadmeTour(t *testing.T) {
+	readme, err := os.ReadFile("../../plugins/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if platform := runtime.GOOS + "/" + runtime.GOARCH; platform != "linux/amd64" {
+		t.Skip("the tour is shown for linux/amd64, not for " + platform)
+	}
 	dir := t.TempDir()
+	for _, name := range []string{"acme", "acme-mac"} {
+		if err := place("1.0.0", filepath.Join(dir, "dist", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := newRegistry(t).Listener.Addr().String()
+	if shown := tour(t, dir, bytes.ReplaceAll(readme, []byte("127.0.0.1:50000"), []byte(address))); shown != 1 {
+		t.Errorf("%d console blocks were run", shown)
+	}
+}
+
+// tour saves in dir what a README says to save, types what it types and sees
+// what it shows. It answers how many blocks there are with output.
+func tour(t *testing.T, dir string, readme []byte) int {
+	t.Helper()
 	saveBlocks(t, readme, dir)
 	shown := 0
 	for _, block := range consoleBlock.FindAllSubmatch(readme, -1) {
@@ -71,9 +102,7 @@ func TestReadmeTour(t *testing.T) {
 			t.Errorf("the README shows otherwise (-README +now):\n%s", diff)
 		}
 	}
-	if shown < 4 {
-		t.Errorf("only %d console blocks were run", shown)
-	}
+	return shown
 }
 
 // saveBlocks saves what the README says to save.

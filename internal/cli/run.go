@@ -116,7 +116,9 @@ func (o *runOptions) execute(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	e.host = p.host(logger)
+	if e.host, err = o.host(p, logger); err != nil {
+		return err
+	}
 	defer func() { _ = e.host.Close(context.WithoutCancel(ctx)) }()
 	options, err := e.options()
 	if err != nil {
@@ -147,7 +149,7 @@ func (o *runOptions) execute(ctx context.Context, p *process) error {
 
 // options checks the flags.
 func (e *execution) options() (plan.Options, error) {
-	options := plan.Options{Now: time.Now().UTC(), Describe: e.host.Describe}
+	options := plan.Options{Now: time.Now().UTC()}
 	if e.parallel < 0 || e.timeout < 0 {
 		return options, usageError("--parallel and --timeout take numbers above 0")
 	}
@@ -203,12 +205,12 @@ func (e *execution) load(ctx context.Context, options plan.Options) error {
 	}
 	if e.found.diags.HasErrors() {
 		for _, s := range e.loaded {
-			e.found.addPlan(ctx, s, options)
+			e.found.addPlan(ctx, s, e.host, options)
 		}
 		return e.refuse()
 	}
 	for _, s := range e.loaded {
-		e.found.build(ctx, s, options)
+		e.found.build(ctx, s, e.host, options)
 	}
 	if err := e.undeclared(options.Inputs, specs, &e.found); err != nil {
 		return err
@@ -332,6 +334,7 @@ func (e *execution) run(ctx context.Context, reports *report.Many) error {
 			partial: e.filters() != "",
 		})
 		merge(&run, s.plan.Suite, came)
+		run.DevPlugins = append(run.DevPlugins, s.dev...)
 		s.close(ctx)
 	}
 	run.DurationMS = time.Since(run.StartedAt).Milliseconds()

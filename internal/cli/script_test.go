@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,8 @@ var update = flag.Bool("update", false, "update the expected texts in the script
 //	exits STATUS PROGRAM ARGS…    the program ends with this exit status
 //	tenant                        a tenant listens, and the environment points to it
 //	requests [OPERATION] NUMBER   how many requests it got, of an operation or in all
+//	acme VERSION PATH             a third party's plugin, testdata/acme, is put there
+//	registry [down]               an OCI registry listens at $REGISTRY, or does no more
 //
 // and a file, $TENANT_SPEC: the plugins and the action of a suite for that
 // tenant, with no vector.
@@ -37,6 +40,8 @@ func TestScripts(t *testing.T) {
 			"exits":    exits,
 			"tenant":   startTenant,
 			"requests": countRequests,
+			"acme":     putAcme,
+			"registry": serveRegistry,
 		},
 	})
 }
@@ -94,8 +99,9 @@ type scriptKey struct{}
 
 // scriptState is what the commands of one script share.
 type scriptState struct {
-	t      testing.TB
-	tenant *foreignTenant // nil until the script starts it
+	t        testing.TB
+	tenant   *foreignTenant   // nil until the script starts it
+	registry *httptest.Server // likewise
 }
 
 // startTenant lets a foreign tenant listen for the rest of the script.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,6 +17,8 @@ import (
 	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/pluginhost"
+	"github.com/assay-cx/assay/internal/pluginsource"
+	"github.com/assay-cx/assay/internal/result"
 	"github.com/assay-cx/assay/internal/sandbox"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -31,6 +34,7 @@ type suite struct {
 	listeners *sandbox.Listeners
 	sandbox   *sandbox.Sandbox
 
+	dev       []result.DevPlugin // those that no lock file vouches for
 	processes map[string]*pluginhost.Process
 	clients   map[string]*sdk.Client
 	policies  map[string]sdk.PollPolicy // of targets
@@ -43,11 +47,16 @@ type suite struct {
 func (s *suite) launch(host *pluginhost.Host) {
 	s.processes = map[string]*pluginhost.Process{}
 	for _, p := range s.spec.Plugins {
-		s.processes[p.Name] = host.Launch(p.Name, p.Source)
+		s.processes[p.Name] = host.LaunchBlock(s.block(p.Name, p.Source, p.Version))
 	}
 	if s.spec.Classifier != nil && s.spec.Classifier.Script != nil || s.spec.Hooks != nil {
 		s.processes[hookPlugin] = host.Launch(hookPlugin, "builtin/"+hookPlugin)
 	}
+}
+
+// block is a plugin block as the host finds its plugin.
+func (s *suite) block(name, source, version string) pluginsource.Block {
+	return pluginsource.Block{Dir: s.dir, Name: name, Source: source, Version: version}
 }
 
 // listen takes the ports of the suite's own servers, so that expressions can
@@ -72,7 +81,15 @@ func (s *suite) mockURLs() map[string]string {
 }
 
 // build plans the suite and compiles its sandbox.
-func (s *suite) build(ctx context.Context, options plan.Options) hcl.Diagnostics {
+func (s *suite) build(ctx context.Context, host *pluginhost.Host, options plan.Options) hcl.Diagnostics {
+	for _, p := range s.spec.Plugins {
+		if hash, ok := host.Development(p.Name); ok {
+			s.dev = append(s.dev, result.DevPlugin{Suite: s.spec.Settings.Name, Plugin: p.Name, SHA256: strings.TrimPrefix(hash, "sha256:")})
+		}
+	}
+	options.Describe = func(ctx context.Context, p *specfile.Plugin) (sdk.Description, error) {
+		return host.Describe(ctx, s.block(p.Name, p.Source, p.Version))
+	}
 	options.MockURLs = s.mockURLs()
 	if s.listeners != nil {
 		options.SandboxURL = s.listeners.SandboxURL()

@@ -62,6 +62,7 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 	sinks := trail.end(ctx, &outcome)
 	telemetry.EndSuite(span, s.plan.Suite, outcome.Status)
 	outcome.Warnings = append(outcome.Warnings, s.mockProblems(around.redactor)...)
+	outcome.Warnings = append(outcome.Warnings, s.unlocked()...)
 	return account{outcome, sinks, s.operations(), s.faults()}
 }
 
@@ -76,6 +77,18 @@ func (s *suite) mockProblems(redactor *redact.Redactor) []result.Error {
 		})
 	}
 	return problems
+}
+
+// unlocked warns of plugins that no lock file vouches for.
+func (s *suite) unlocked() []result.Error {
+	var warnings []result.Error
+	for _, d := range s.dev {
+		warnings = append(warnings, result.Error{
+			Summary: "Development plugin",
+			Detail:  fmt.Sprintf("plugin.%s of suite %s ran as --dev-plugin gave it (sha256:%s); no lock file vouches for it", d.Plugin, d.Suite, d.SHA256),
+		})
+	}
+	return warnings
 }
 
 func (s *suite) faults() []result.Fault {

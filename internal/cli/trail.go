@@ -84,7 +84,8 @@ func (t *trail) event(kind sdk.EventType) sdk.Event {
 	}
 }
 
-// start records that the command begins, and who was opted in to what.
+// start records that the command begins, and who was opted in to what,
+// and which plugins run that nobody vouches for.
 func (t *trail) start(ctx context.Context) error {
 	started := t.event(sdk.EventRunStarted)
 	started.Actor = t.around.actor
@@ -95,6 +96,11 @@ func (t *trail) start(ctx context.Context) error {
 			optIn.Plugin, optIn.Setting, optIn.Actor = p.Name, "include_input", t.around.actor
 			events = append(events, optIn)
 		}
+	}
+	for _, d := range t.suite.dev {
+		dev := t.event(sdk.EventDevPlugin)
+		dev.Plugin, dev.SHA256, dev.Actor = d.Plugin, d.SHA256, t.around.actor
+		events = append(events, dev)
 	}
 	t.failure = t.fanout.Note(ctx, events...)
 	return t.failure

@@ -27,7 +27,8 @@ func newValidate(p *process) *cobra.Command {
 		Short: "Check spec files, without starting or sending anything",
 		Long: `Check the spec files of suites: syntax, references, types, the plugins' own
 settings, inputs against the actions' schemas. Variables without a value are
-taken as unknown. Nothing is started and nothing is sent.
+taken as unknown. Nothing is started and nothing is sent; a plugin that is not
+built in is asked what it takes (describe --json), once in each version.
 
 Exit status 0 says that the specs are valid, 2 that they are not.`,
 		Example: `  assay validate ./specs/...
@@ -86,10 +87,12 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		return nil, err
 	}
 	inputs.AllowUnset = true
-	host := p.host(logger)
+	host, err := flags.host(p, logger)
+	if err != nil {
+		return nil, err
+	}
 	options := plan.Options{
 		Inputs:   inputs,
-		Describe: host.Describe,
 		Now:      time.Now().UTC(),
 		Handlers: action.Options{Client: action.NewClient(), Logger: slog.New(slog.DiscardHandler)},
 	}
@@ -101,9 +104,9 @@ func loadAll(ctx context.Context, p *process, flags *inputFlags, paths []string,
 		specs = append(specs, s.spec)
 		suites = append(suites, s)
 		if diags.HasErrors() {
-			found.addPlan(ctx, s, options)
+			found.addPlan(ctx, s, host, options)
 		} else {
-			found.build(ctx, s, options)
+			found.build(ctx, s, host, options)
 			problems, err := s.compileScripts(ctx)
 			if err != nil {
 				return nil, err

@@ -51,6 +51,7 @@ func (p *Plan) Scripted() bool { return p.ClassifyScript != "" || p.HooksScript 
 type Plugin struct {
 	Name        string
 	Source      string
+	Version     string // the constraint of the block, or empty
 	Description sdk.Description
 	Attributes  json.RawMessage // a JSON object of the schema's attributes, defaults filled in
 	Auth        string          // name of the auth plugin, or empty
@@ -155,8 +156,8 @@ func (v *Vector) Contract() check.Contract {
 // Options are what a plan depends on beside the spec.
 type Options struct {
 	Inputs Inputs
-	// Describe tells what a plugin source is, without starting it.
-	Describe func(ctx context.Context, source string) (sdk.Description, error)
+	// Describe tells what the plugin of a block is, without starting it.
+	Describe func(ctx context.Context, block *specfile.Plugin) (sdk.Description, error)
 	// SandboxURL and MockURLs are where the suite's own servers listen; where
 	// they are not up the values are unknown.
 	SandboxURL string

@@ -75,8 +75,8 @@ func build(t *testing.T, spec string, options Options) (*Plan, hcl.Diagnostics) 
 	return Build(t.Context(), suite, options)
 }
 
-func describe(_ context.Context, source string) (sdk.Description, error) {
-	d, ok := described[source]
+func describe(_ context.Context, p *specfile.Plugin) (sdk.Description, error) {
+	d, ok := described[p.Source]
 	if !ok {
 		return d, fmt.Errorf("there is no such plugin")
 	}
@@ -369,7 +369,7 @@ func TestDiagnostics(t *testing.T) {
 		},
 		"plugin that is not there": {
 			base + "plugin \"sink\" { source = \"builtin/sinc\" }\n",
-			[]string{`18: Plugin not found: The plugin "sink" has the source "builtin/sinc": there is no such plugin.`},
+			[]string{`18: Plugin not usable: The plugin "sink" has the source "builtin/sinc": there is no such plugin.`},
 		},
 		"action id": {
 			strings.Replace(base, `"00ff"`, `"00FG"`, 1),
@@ -443,7 +443,7 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	options := Options{
 		Inputs:   Inputs{LookupEnv: func(string) (string, bool) { return "", false }},
-		Describe: func(_ context.Context, source string) (sdk.Description, error) { return described[source], nil },
+		Describe: func(_ context.Context, p *specfile.Plugin) (sdk.Description, error) { return described[p.Source], nil },
 	}
 	for b.Loop() {
 		if _, diags := Build(b.Context(), suite, options); diags.HasErrors() {

@@ -49,14 +49,18 @@ func (b *builder) plugins(ctx context.Context) {
 
 // plugin evaluates a plugin block; nil where its source is not known.
 func (b *builder) plugin(ctx context.Context, spec *specfile.Plugin) *Plugin {
-	description, err := b.options.Describe(ctx, spec.Source)
+	description, err := b.options.Describe(ctx, spec)
+	if err != nil && b.suite.Broken[spec.Range] {
+		return nil // its source may be what is wrong
+	}
 	if err != nil {
-		b.errorf(spec.SourceRange, "Plugin not found", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
+		b.errorf(spec.SourceRange, "Plugin not usable", fmt.Sprintf("The plugin %q has the source %q: %s.", spec.Name, spec.Source, err))
 		return nil
 	}
 	p := &Plugin{
 		Name:        spec.Name,
 		Source:      spec.Source,
+		Version:     spec.Version,
 		Description: description,
 		Range:       spec.Range,
 	}

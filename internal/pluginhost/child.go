@@ -30,10 +30,11 @@ const (
 
 // child is one process of a plugin; a runner of go-plugin.
 type child struct {
-	cmd    *exec.Cmd
-	shared *shared
-	tail   *tail
-	killed <-chan struct{} // closed when the process must end at once
+	cmd     *exec.Cmd
+	program command
+	shared  *shared
+	tail    *tail
+	killed  <-chan struct{} // closed when the process must end at once
 
 	stdout *io.PipeReader // the first line only
 	exited chan struct{}  // closed when the process is gone and its pipes are read
@@ -42,16 +43,14 @@ type child struct {
 
 // newChild is a process to be started, with the environment that go-plugin
 // made for it.
-func newChild(path string, args, environ []string, s *shared, t *tail, killed <-chan struct{}) *child {
-	cmd := exec.Command(path, args...) //nolint:noctx // it outlives the call that starts it; Kill ends it
+func newChild(program command, environ []string, s *shared, t *tail, killed <-chan struct{}) *child {
+	cmd := program.exec(s.lifeline) // descriptor 3
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Certificate[0]})
 	cmd.Env = slices.Concat(s.environ, environ, []string{
 		pluginv1.ClientCertEnv + "=" + string(certificate),
 		pluginv1.LifelineEnv + "=3",
 	})
-	cmd.ExtraFiles = []*os.File{s.lifeline} // descriptor 3
-	isolate(cmd)
-	return &child{cmd: cmd, shared: s, tail: t, killed: killed, exited: make(chan struct{})}
+	return &child{cmd: cmd, program: program, shared: s, tail: t, killed: killed, exited: make(chan struct{})}
 }
 
 // Start starts the process. Its stdin is /dev/null.
@@ -70,7 +69,7 @@ func (c *child) Start(context.Context) error {
 		return errors.Join(err, stdout.Close(), stdoutEnd.Close())
 	}
 	c.cmd.Stdout, c.cmd.Stderr = stdoutEnd, stderrEnd
-	err = c.shared.forker.start(c.cmd)
+	err = c.program.started(c.shared.forker.start(c.cmd))
 	closing := errors.Join(stdoutEnd.Close(), stderrEnd.Close())
 	if err = errors.Join(err, closing); err != nil {
 		return errors.Join(err, stdout.Close(), stderr.Close())

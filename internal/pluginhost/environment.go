@@ -6,10 +6,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/assay-cx/assay/plugins/pluginv1"
 )
 
-// allowed is the part of an environment that plugins get. Secrets live in
-// environments: a plugin gets those that its block names, through Configure.
+// allowed is the part of an environment that plugins get.
 //
 // Plugins in Go collect garbage at five times their live memory: that is a few
 // megabytes, and collecting it at every doubling costs a fifth of a call. Each
@@ -18,18 +19,9 @@ import (
 func allowed(environ []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return !isAllowed(name)
+		return !pluginv1.IsAllowedEnv(name)
 	})
 	return append(kept, "GOGC=400", fmt.Sprintf("GOMAXPROCS=%d", max(1, runtime.NumCPU()/2)))
-}
-
-func isAllowed(name string) bool {
-	switch name {
-	case "PATH", "HOME", "TMPDIR", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
-		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy":
-		return true
-	}
-	return strings.HasPrefix(name, "LC_")
 }
 
 // maxSocketDir is how long the path of the folder may be: 104 bytes hold the

@@ -137,10 +137,11 @@ func (g *generation) rest(wait time.Duration) error {
 // when it returns: the connection needs it no more, and whoever kills the
 // host leaves nothing behind.
 func (g *generation) start() error {
-	path, args, err := g.process.host.command(g.process.source)
+	program, err := g.process.host.command(g.process.block)
 	if err != nil {
 		return err
 	}
+	defer program.close()
 	s, err := g.process.host.prepare()
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (g *generation) start() error {
 	if err != nil {
 		return err
 	}
-	g.wire = goplugin.NewClient(g.config(path, args, dir, s))
+	g.wire = goplugin.NewClient(g.config(program, dir, s))
 	if err = g.dial(); err != nil {
 		err = g.failedStart(err)
 	}
@@ -163,7 +164,7 @@ func (g *generation) start() error {
 	return nil
 }
 
-func (g *generation) config(path string, args []string, dir string, s *shared) *goplugin.ClientConfig {
+func (g *generation) config(program command, dir string, s *shared) *goplugin.ClientConfig {
 	p := g.process
 	lines := &tail{log: func(line string) { logLine(p.host.options.Logger, p.name, line) }}
 	return &goplugin.ClientConfig{
@@ -189,7 +190,7 @@ func (g *generation) config(path string, args []string, dir string, s *shared) *
 			grpc.WithIdleTimeout(0), // a connection that is given up cannot be had again
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			g.child = newChild(path, args, cmd.Env, s, lines, g.killed)
+			g.child = newChild(program, cmd.Env, s, lines, g.killed)
 			return g.child, nil
 		},
 	}

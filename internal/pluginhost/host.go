@@ -14,14 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 
-	"github.com/agext/levenshtein"
-
+	"github.com/assay-cx/assay/internal/pluginsource"
 	"github.com/assay-cx/assay/plugins/pluginv1"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -38,6 +34,8 @@ type Options struct {
 	Executable string
 	// Builtins are the built-in plugins by name.
 	Builtins map[string]sdk.Plugin
+	// Finder finds all others, and vouches for them.
+	Finder pluginsource.Finder
 	// Environ is the host's environment, of which plugins get an allow-list.
 	Environ []string
 	// Logger gets each call, with the shape of its documents, and each line
@@ -72,20 +70,15 @@ type shared struct {
 // New is a host without plugins.
 func New(options Options) *Host { return &Host{options: options} }
 
-// Describe says what the plugin of a source is, without starting it. Built-in
-// plugins are described by the code that their process serves.
-func (h *Host) Describe(_ context.Context, source string) (sdk.Description, error) {
-	plugin, _, err := h.builtin(source)
-	if err != nil {
-		return sdk.Description{}, err
-	}
-	return sdk.Describe(plugin), nil
+// Launch starts a plugin that no block has to name: a built-in one.
+func (h *Host) Launch(name, source string) *Process {
+	return h.LaunchBlock(pluginsource.Block{Name: name, Source: source})
 }
 
-// Launch starts the plugin of a source in the background and returns at once.
-// name is what the suite calls it. What goes wrong, Process.Client tells.
-func (h *Host) Launch(name, source string) *Process {
-	p := newProcess(h, name, source)
+// LaunchBlock starts the plugin of a block in the background and returns at
+// once. What goes wrong, Process.Client tells.
+func (h *Host) LaunchBlock(block pluginsource.Block) *Process {
+	p := newProcess(h, block)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -121,48 +114,6 @@ func (h *Host) Close(ctx context.Context) error {
 		return nil
 	}
 	return h.shared.close()
-}
-
-// command is the program of a source and its arguments.
-func (h *Host) command(source string) (path string, args []string, err error) {
-	_, name, err := h.builtin(source)
-	if err != nil {
-		return "", nil, err
-	}
-	return h.options.Executable, []string{"plugin", "serve", name}, nil
-}
-
-func (h *Host) builtin(source string) (sdk.Plugin, string, error) {
-	name, ok := strings.CutPrefix(source, "builtin/")
-	if !ok {
-		return nil, "", fmt.Errorf("plugin source %q: this version of assay runs built-in plugins only; give one of %s", source, h.sources())
-	}
-	if plugin, ok := h.options.Builtins[name]; ok {
-		return plugin, name, nil
-	}
-	if near := nearest(name, h.options.Builtins); near != "" {
-		return nil, "", fmt.Errorf("there is no built-in plugin %q; did you mean \"builtin/%s\"? The built-in plugins are %s", name, near, h.sources())
-	}
-	return nil, "", fmt.Errorf("there is no built-in plugin %q; the built-in plugins are %s", name, h.sources())
-}
-
-func (h *Host) sources() string {
-	names := slices.Sorted(maps.Keys(h.options.Builtins))
-	for i, name := range names {
-		names[i] = `"builtin/` + name + `"`
-	}
-	return strings.Join(names, ", ")
-}
-
-// nearest is the name that was probably meant, or empty.
-func nearest(name string, known map[string]sdk.Plugin) string {
-	best, distance := "", 3
-	for _, candidate := range slices.Sorted(maps.Keys(known)) {
-		if d := levenshtein.Distance(name, candidate, nil); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
 }
 
 // prepare makes what the processes share, once.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/assay-cx/assay/internal/pluginhost"
+	"github.com/assay-cx/assay/internal/pluginsource"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
@@ -33,7 +34,7 @@ func call[T any](tb testing.TB, client *sdk.Client, name string) T {
 
 func TestDescribe(t *testing.T) {
 	host := newHost(t)
-	description, err := host.Describe(t.Context(), "builtin/helper")
+	description, err := host.Describe(t.Context(), pluginsource.Block{Source: "builtin/helper"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,14 +44,15 @@ func TestDescribe(t *testing.T) {
 	for source, want := range map[string]string{
 		"builtin/helpr":  `did you mean "builtin/helper"?`,
 		"builtin/zzzzzz": `the built-in plugins are "builtin/babbles", `,
-		"./bin/x":        "built-in plugins only",
-		"":               "built-in plugins only",
+		"./bin/x":        "nothing runs that is not locked",
+		"x":              "nothing runs that is not locked",
 	} {
-		_, err := host.Describe(t.Context(), source)
+		block := pluginsource.Block{Dir: t.TempDir(), Name: "x", Source: source}
+		_, err := host.Describe(t.Context(), block)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q in it", source, err, want)
 		}
-		if _, err := host.Launch("x", source).Client(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := host.LaunchBlock(block).Client(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("launch %q: got %v, want %q in it", source, err, want)
 		}
 	}
@@ -103,7 +105,7 @@ func TestNothingIsMadeWithoutALaunch(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	host := newHost(t)
-	if _, err := host.Describe(t.Context(), "builtin/helper"); err != nil {
+	if _, err := host.Describe(t.Context(), pluginsource.Block{Source: "builtin/helper"}); err != nil {
 		t.Fatal(err)
 	}
 	if made, _ := filepath.Glob(temp + "/*"); len(made) > 0 {

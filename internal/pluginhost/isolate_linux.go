@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"fmt"
 	"os/exec"
 	"syscall"
 )
@@ -9,4 +10,10 @@ import (
 // terminal is the host's to handle, and lets it die with the host.
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// openedPath is a path by which a process executes a file that it has open as
+// that descriptor.
+func openedPath(descriptor int, _ string) string {
+	return fmt.Sprintf("/proc/self/fd/%d", descriptor)
 }

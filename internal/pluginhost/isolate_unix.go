@@ -12,3 +12,6 @@ import (
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
+
+// openedPath is the path itself: this system executes files by path only.
+func openedPath(_ int, path string) string { return path }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/assay-cx/assay/internal/pluginsource"
 	"github.com/assay-cx/assay/plugins/pluginv1"
 	"github.com/assay-cx/assay/plugins/sdk"
 )
@@ -19,10 +20,11 @@ var restartWaits = [...]time.Duration{0, 100 * time.Millisecond, 500 * time.Mill
 // Process is a plugin that was launched. When its process ends of itself, or
 // hangs, the next call has another one started and configured as the first.
 type Process struct {
-	name, source string
-	host         *Host
-	client       *sdk.Client
-	first        *generation
+	name   string
+	block  pluginsource.Block
+	host   *Host
+	client *sdk.Client
+	first  *generation
 
 	// live is the last generation that was ready for calls; nil before the first.
 	live     atomic.Pointer[generation]
@@ -34,8 +36,8 @@ type Process struct {
 	restarts   map[string]int64           // by the operation that needed them
 }
 
-func newProcess(h *Host, name, source string) *Process {
-	p := &Process{name: name, source: source, host: h, restarts: map[string]int64{}}
+func newProcess(h *Host, block pluginsource.Block) *Process {
+	p := &Process{name: block.Name, block: block, host: h, restarts: map[string]int64{}}
 	p.client = sdk.NewClient(&conn{process: p})
 	p.first = newGeneration(p, 0, nil)
 	p.latest = p.first

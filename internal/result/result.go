@@ -29,6 +29,8 @@ type Run struct {
 	Operations []Operation `json:"operations"`
 	// Faults are the faults of the embedded tenant and its mocks.
 	Faults []Fault `json:"faults,omitempty"`
+	// DevPlugins ran in the place of what their blocks say, unlocked.
+	DevPlugins []DevPlugin `json:"dev_plugins,omitempty"`
 	// Errors are what kept the run from deciding, apart from any one vector.
 	Errors []Error `json:"errors,omitempty"`
 	// Warnings change no verdict.
@@ -224,6 +226,13 @@ type Fault struct {
 	Kind  string `json:"kind"`
 	Seen  int64  `json:"seen"` // requests that it could have struck
 	Hits  int64  `json:"hits"`
+}
+
+// DevPlugin is a program that --dev-plugin gave.
+type DevPlugin struct {
+	Suite  string `json:"suite,omitempty"`
+	Plugin string `json:"plugin"` // the name of its block
+	SHA256 string `json:"sha256"` // of its file, in hex
 }
 
 // Operation counts the attempts of one plugin operation.

@@ -3,12 +3,10 @@ package hook
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,29 +27,18 @@ function after_vector() while true do end; end`
 	if err := os.WriteFile(filepath.Join(dir, "hooks.lua"), []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	config := func(attributes string) sdk.Config {
-		return sdk.Config{Attributes: json.RawMessage(attributes), Workspace: dir}
-	}
-	subject := sdktest.Subject{
-		New:    New,
-		Config: config(`{"hooks":"hooks.lua","timeout":"10s"}`),
-		Wrong: map[string]sdk.Config{
-			"hooks": config(`{"hooks":"none.lua"}`), "classifier": config(`{"classifier":"none.lua"}`),
-			"timeout": config(`{"timeout":"-1s"}`), "memory_mb": config(`{"memory_mb":0}`),
+	subject := sdktest.Subject{New: New, Samples: sdktest.Samples{
+		Workspace: dir,
+		Operation: sdktest.Operation{
+			Attributes: map[string]json.RawMessage{"hooks": json.RawMessage(`"hooks.lua"`), "timeout": json.RawMessage(`"10s"`)},
+			Hook:       &sdktest.HookSample{Name: "before_vector", Document: json.RawMessage(`{"input":{"text":"x"}}`)},
 		},
-		Operate: func(ctx context.Context, client *sdk.Client, size int) error {
-			document := fmt.Sprintf(`{"input":{"text":%q}}`, strings.Repeat("x", size))
-			answer, err := client.Call(ctx, "before_vector", json.RawMessage(document))
-			if err == nil && len(answer) != len(document) {
-				err = fmt.Errorf("answered %d bytes of %d", len(answer), len(document))
-			}
-			return err
+		Wrong: map[string]json.RawMessage{
+			"hooks": json.RawMessage(`"none.lua"`), "classifier": json.RawMessage(`"none.lua"`),
+			"timeout": json.RawMessage(`"-1s"`), "memory_mb": json.RawMessage(`0`),
 		},
-		Hang: func(ctx context.Context, client *sdk.Client) error {
-			_, err := client.Call(ctx, "after_vector", json.RawMessage("{}"))
-			return err
-		},
-	}
+		Hang: &sdktest.Operation{Hook: &sdktest.HookSample{Name: "after_vector", Document: json.RawMessage(`{}`)}},
+	}}
 	sdktest.Run(t, subject)
 	subject.New, subject.Command = nil, []string{os.Args[0], "serve"}
 	t.Run("process", func(t *testing.T) { sdktest.Run(t, subject) })

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -126,31 +127,19 @@ func Example() {
 }
 
 func TestExampleConforms(t *testing.T) {
-	server := acmePlatform()
-	defer server.Close()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	submit := func(ctx context.Context, client *sdk.Client, action, input string) error {
-		_, err := client.Submit(ctx, sdk.SubmitRequest{ActionID: action, Input: json.RawMessage(input)})
-		return err
-	}
-	subject := sdktest.Subject{
-		Config: acmeConfig(server),
-		Wrong:  map[string]sdk.Config{"timeout": {Attributes: json.RawMessage(`{"base_url":"http://x","timeout":"0s"}`)}},
-		Operate: func(ctx context.Context, client *sdk.Client, size int) error {
-			return submit(ctx, client, "echo", `"`+strings.Repeat("x", size)+`"`)
-		},
-		Hang: func(ctx context.Context, client *sdk.Client) error { return submit(ctx, client, "hang", "{}") },
+	samples, err := sdktest.ReadSamples("testdata/acme.json")
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Run("program", func(t *testing.T) {
-		subject.Command, subject.New = []string{executable, "acme"}, nil
-		sdktest.Run(t, subject)
+		sdktest.Run(t, sdktest.Subject{Command: []string{executable, "acme"}, Samples: samples})
 	})
 	t.Run("value", func(t *testing.T) {
-		subject.Command, subject.New = nil, func() sdk.Plugin { return new(Acme) }
-		sdktest.Run(t, subject)
+		sdktest.Run(t, sdktest.Subject{New: func() sdk.Plugin { return new(Acme) }, Samples: samples})
 	})
 }
 
@@ -167,5 +156,28 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 	if !found || !strings.Contains(string(readme), "```go\n"+strings.TrimSpace(example)+"\n```") {
 		t.Error("plugins/README.md must hold the example as it is in plugins/sdk/example_test.go")
+	}
+}
+
+// TestReadmeDocuments: the JSON in the documentation is what the SDK reads.
+func TestReadmeDocuments(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples, err := os.ReadFile("testdata/acme.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllSubmatch(readme, -1)
+	if len(documents) != 4 || !bytes.Equal(documents[0][1], samples) {
+		t.Fatalf("plugins/README.md must hold testdata/acme.json and three documents, and holds %d blocks of JSON", len(documents))
+	}
+	for i, into := range []any{new(sdk.Description), new(sdk.Execution), new(sdk.Event)} {
+		decoder := json.NewDecoder(bytes.NewReader(documents[i+1][1]))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(into); err != nil {
+			t.Errorf("%T: %v", into, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -63,5 +64,49 @@ func Object(attributes map[string]Type, optional ...string) Type {
 // MarshalJSON writes the type as HCL's type system does.
 func (t Type) MarshalJSON() ([]byte, error) { return json.Marshal(t.json) }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (t *Type) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.json) }
+// UnmarshalJSON reads what MarshalJSON wrote. What is no type is an error here,
+// since libraries of types may panic on it.
+func (t *Type) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, &t.json); err != nil {
+		return err
+	}
+	if !isType(t.json) {
+		return fmt.Errorf(`%.100s is no type: a type is such as "string", "number", "bool", ["list","string"] or ["object",{"max":"string"},["max"]], whose last part names those of its attributes that may be absent`, data)
+	}
+	return nil
+}
+
+func isType(t any) bool {
+	if word, ok := t.(string); ok {
+		return slices.Contains([]string{"string", "number", "bool", "dynamic"}, word)
+	}
+	parts, ok := t.([]any)
+	if !ok || len(parts) < 2 || len(parts) > 3 {
+		return false
+	}
+	if len(parts) == 2 && slices.Contains([]any{"list", "set", "map"}, parts[0]) {
+		return isType(parts[1])
+	}
+	attributes, ok := parts[1].(map[string]any)
+	if !ok || parts[0] != "object" {
+		return false
+	}
+	for _, attribute := range attributes {
+		if !isType(attribute) {
+			return false
+		}
+	}
+	return len(parts) == 2 || areNames(parts[2], attributes)
+}
+
+// areNames says whether a list names attributes only.
+func areNames(list any, attributes map[string]any) bool {
+	names, ok := list.([]any)
+	for _, name := range names {
+		text, _ := name.(string)
+		if _, declared := attributes[text]; !declared {
+			return false
+		}
+	}
+	return ok || list == nil
+}

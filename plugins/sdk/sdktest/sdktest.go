@@ -1,53 +1,62 @@
-// Package sdktest is the conformance checks that every plugin should pass,
-// ours and others: run them in a plugin's own tests, on its program or on its
-// Go value.
+// Package sdktest is the conformance checks that every plugin should pass, in
+// whatever language it is written: run them in a plugin's own tests, on its
+// program or on its Go value. `assay plugin test` runs them on any program.
 //
-// Start reading at Run, then at Subject.
+// Start reading at Run, then at Subject and Samples. checks.go lists what is
+// checked and what each check asks of a plugin's author; process.go is the
+// whole handshake, without any library for it.
 package sdktest
 
 import (
-	"context"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-// Subject is a plugin under test. Either Command or New is set; the other
-// fields say how to drive it, and checks that need one that is absent are
-// skipped.
+// Subject is a plugin under test. Either Command or New is set.
 type Subject struct {
 	// Command is the plugin's program and its arguments.
 	Command []string
-	// New makes a fresh plugin, for checks without a process.
+	// New makes a fresh plugin, for the checks that need no process.
 	New func() sdk.Plugin
-
-	// Config is settings that the plugin takes.
-	Config sdk.Config
-	// Wrong is settings that it refuses, by the attribute that its problem
-	// must name.
-	Wrong map[string]sdk.Config
-
-	// Operate calls an operation that succeeds, with a document or an answer
-	// of about size bytes where the plugin has such a thing.
-	Operate func(ctx context.Context, client *sdk.Client, size int) error
-	// Hang calls an operation whose peer does not answer.
-	Hang func(ctx context.Context, client *sdk.Client) error
-	// Panic calls an operation that panics.
-	Panic func(ctx context.Context, client *sdk.Client) error
+	// Samples say how to drive the plugin. Checks that need more than they
+	// hold are skipped.
+	Samples Samples
+	// Environ is the environment of which a process gets what the host would
+	// give it; nil for this process's own.
+	Environ []string
 }
 
-// Run runs each check as a subtest that says what a plugin must do.
+// Run runs each check as a subtest. What fails says what the plugin must do.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
-	t.Run("describes itself", s.describes)
-	t.Run("refuses to start by hand", s.refusesWithoutCookie)
-	t.Run("refuses operations before it is configured", s.refusesUnconfigured)
-	t.Run("takes its settings", func(t *testing.T) { s.configured(t) })
-	t.Run("names the attribute that is wrong", s.namesWrongAttributes)
-	t.Run("takes documents of 5 MB", s.takesLargeDocuments)
-	t.Run("works at 128 calls at once", s.worksConcurrently)
-	t.Run("keeps to the deadline", s.keepsDeadline)
-	t.Run("stops when canceled", s.stopsWhenCanceled)
-	t.Run("answers a panic as an error", s.answersPanic)
-	t.Run("shuts down within 2 seconds", s.shutsDown)
+	trial := newTrial(s)
+	for _, c := range checks() {
+		t.Run(c.name, func(t *testing.T) {
+			switch r := trial.run(t.Context(), c); r.Status {
+			case Failed:
+				t.Errorf("%s\na plugin must: %s", r.Seen, r.Must)
+			case Undecided:
+				t.Fatalf("cannot tell: %s", r.Seen)
+			case Skipped:
+				t.Skip(r.Seen)
+			case Passed:
+				t.Log(r.Seen)
+			}
+		})
+	}
+}
+
+// Build builds the program of a Go package, such as ".", for Subject.Command.
+func Build(t *testing.T, dir string) []string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "plugin")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = dir
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the plugin: %v\n%s", err, output)
+	}
+	return []string{program}
 }

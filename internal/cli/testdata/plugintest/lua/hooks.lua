@@ -1,0 +1,8 @@
+function before_vector(vector)
+  return vector
+end
+
+function after_vector()
+  while true do
+  end
+end
