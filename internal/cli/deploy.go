@@ -84,11 +84,8 @@ func (o *deployOptions) execute(ctx context.Context, p *process) error {
 	case !o.planOnly && !o.autoApprove && !isTerminal(p.stdin):
 		return usageError("deploy asks before it deploys, and there is no terminal to answer at: look at --plan, then deploy with --auto-approve")
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	unhurried, stop := context.WithCancel(ctx) // until the first Ctrl-C
-	defer stop()
-	defer p.watchSignals(stop, cancel).stop()
+	ctx, unhurried, release := p.interruptible(ctx)
+	defer release()
 	s, err := o.open(unhurried, p, opening{paths: o.dirs, log: handlerLog})
 	if err != nil {
 		return err

@@ -39,6 +39,19 @@ func (p *process) watchSignals(stop func(), cancel context.CancelFunc) *interrup
 // child and then its child's group.
 const together = 50 * time.Millisecond
 
+// interruptible gives two contexts: now ends at the second Ctrl-C, unhurried at
+// the first. release must be called at the end.
+func (p *process) interruptible(ctx context.Context) (now, unhurried context.Context, release func()) {
+	now, cancel := context.WithCancel(ctx)
+	unhurried, stop := context.WithCancel(now)
+	signals := p.watchSignals(stop, cancel)
+	return now, unhurried, func() {
+		signals.stop()
+		stop()
+		cancel()
+	}
+}
+
 // settle passes over the signals that come together with the first.
 func (i *interrupts) settle() {
 	over := time.After(together)

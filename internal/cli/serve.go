@@ -101,11 +101,8 @@ func (o *serveOptions) execute(ctx context.Context, p *process) error {
 	if err := o.portFile.clear(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	unhurried, stop := context.WithCancel(ctx) // until the first Ctrl-C
-	defer stop()
-	defer p.watchSignals(stop, cancel).stop()
+	ctx, unhurried, release := p.interruptible(ctx)
+	defer release()
 	s, err := o.open(unhurried, p, opening{paths: o.dirs, log: handlerLog})
 	if err != nil {
 		return err

@@ -102,26 +102,27 @@ func (p *Plugin) Describe() sdk.Description {
 func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
 	var s settings
 	if err := config.Decode(&s); err != nil {
-		// The decoder may quote a value, which may be the secret.
-		return sdk.Configured{}, problem("", "Wrong settings", "the settings do not decode: a duration must be written such as \"1m30s\".")
+		return sdk.Configured{}, &sdk.ConfigError{Problems: sdk.Undecodable(config.Attributes, func(alone json.RawMessage) error {
+			return sdk.DecodeOver(&settings{}, alone)
+		})}
 	}
 	s.TokenURL = strings.TrimRight(s.TokenURL, "/")
+	var problems []sdk.Problem
 	if endpoint, err := url.Parse(s.TokenURL); err != nil || endpoint.Host == "" {
-		return sdk.Configured{}, problem("token_url", "Invalid token URL", "token_url must be an absolute http or https URL.")
+		problems = append(problems, sdk.Problem{Attribute: "token_url", Summary: "Invalid token URL", Detail: "token_url must be an absolute http or https URL."})
 	}
 	if s.Timeout <= 0 {
-		return sdk.Configured{}, problem("timeout", "Invalid timeout", "timeout must be greater than zero.")
+		problems = append(problems, sdk.Problem{Attribute: "timeout", Summary: "Invalid timeout", Detail: "timeout must be greater than zero."})
 	}
 	if s.RefreshBefore < 0 {
-		return sdk.Configured{}, problem("refresh_before", "Invalid margin", "refresh_before must not be negative.")
+		problems = append(problems, sdk.Problem{Attribute: "refresh_before", Summary: "Invalid margin", Detail: "refresh_before must not be negative."})
+	}
+	if len(problems) > 0 {
+		return sdk.Configured{}, &sdk.ConfigError{Problems: problems}
 	}
 	p.settings = s
 	p.client = &http.Client{Transport: newExchange(s.ClientID, s.ClientSecret), CheckRedirect: lastResponse}
 	return sdk.Configured{}, nil
-}
-
-func problem(attribute, summary, detail string) error {
-	return &sdk.ConfigError{Problems: []sdk.Problem{{Attribute: attribute, Summary: summary, Detail: detail}}}
 }
 
 // Token fetches a new token, whichever was rejected.

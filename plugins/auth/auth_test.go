@@ -362,6 +362,17 @@ func TestTokenTransport(t *testing.T) {
 	}
 }
 
+func TestConfigureTellsAllProblems(t *testing.T) {
+	t.Parallel()
+	p := New()
+	given := attributes{"token_url": "tenant/token", "client_id": "demo", "client_secret": "s", "timeout": "0s", "refresh_before": "-1s"}
+	_, err := p.Configure(t.Context(), sdk.Config{Attributes: filled(t, p.Describe().Schema, given)})
+	var wrong *sdk.ConfigError
+	if !errors.As(err, &wrong) || len(wrong.Problems) != 3 {
+		t.Errorf("got %v, want three problems", err)
+	}
+}
+
 func TestConfigureProblems(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -371,8 +382,8 @@ func TestConfigureProblems(t *testing.T) {
 		"url":       {attributes{"token_url": "tenant/token"}, "token_url"},
 		"timeout":   {attributes{"timeout": "0s"}, "timeout"},
 		"margin":    {attributes{"refresh_before": "-1s"}, "refresh_before"},
-		"undecoded": {attributes{"client_id": []string{secretCanary}}, ""},
-		"duration":  {attributes{"timeout": secretCanary}, ""},
+		"undecoded": {attributes{"client_id": []string{secretCanary}}, "client_id"},
+		"duration":  {attributes{"timeout": secretCanary}, "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

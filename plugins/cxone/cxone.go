@@ -29,10 +29,6 @@ const version = "0.1.0"
 // maxBody bounds an answer of the platform, in bytes.
 const maxBody = 16 << 20
 
-// idleConnections is how many connections to the tenant stay open between
-// requests: as many as a run commonly has vectors in flight.
-const idleConnections = 64
-
 // Plugin is the cxone target. Use New.
 type Plugin struct {
 	client     *http.Client
@@ -41,15 +37,7 @@ type Plugin struct {
 }
 
 // New gives the plugin, not configured yet.
-func New() *Plugin {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = idleConnections
-	return &Plugin{client: &http.Client{
-		Transport: transport,
-		// A redirect would carry the token to a host that no spec names.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
+func New() *Plugin { return &Plugin{client: sdkhttp.NewClient()} }
 
 // Describe says what the plugin is.
 func (p *Plugin) Describe() sdk.Description {
@@ -67,7 +55,7 @@ func (p *Plugin) Describe() sdk.Description {
 
 // Configure takes the settings and answers how the host should poll.
 func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
-	s, err := newSettings(config.Attributes, nil)
+	s, err := newSettings(config.Attributes)
 	if err != nil {
 		return sdk.Configured{}, &sdk.ConfigError{Problems: undecodable(config.Attributes)}
 	}

@@ -1,7 +1,6 @@
 package cxone
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -119,17 +118,10 @@ func defaults() *settings {
 
 // newSettings lays a vector's overrides over the block's attributes over the
 // defaults; headers and fields merge by key. Unknown keys are refused.
-func newSettings(attributes, overrides json.RawMessage) (*settings, error) {
+func newSettings(layers ...json.RawMessage) (*settings, error) {
 	s := defaults()
-	for _, layer := range []json.RawMessage{attributes, overrides} {
-		if len(layer) == 0 {
-			continue
-		}
-		decoder := json.NewDecoder(bytes.NewReader(layer))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(s); err != nil {
-			return nil, err
-		}
+	if err := sdk.DecodeOver(s, layers...); err != nil {
+		return nil, err
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
 	return s, nil
@@ -138,7 +130,7 @@ func newSettings(attributes, overrides json.RawMessage) (*settings, error) {
 // undecodable are the attributes of a layer that newSettings cannot decode.
 func undecodable(layer json.RawMessage) []sdk.Problem {
 	return sdk.Undecodable(layer, func(alone json.RawMessage) error {
-		_, err := newSettings(alone, nil)
+		_, err := newSettings(alone)
 		return err
 	})
 }

@@ -12,14 +12,11 @@ import (
 	"net/http"
 
 	"github.com/assay-cx/assay/plugins/sdk"
+	"github.com/assay-cx/assay/plugins/sdk/sdkhttp"
 )
 
 // version is what the plugin describes itself with.
 const version = "0.1.0"
-
-// idleConnections is how many connections to the platform stay open between
-// requests: as many as a run commonly has vectors in flight.
-const idleConnections = 64
 
 // Plugin is the genesys target. Use New. The platform has no analytics of
 // single actions, and deploys contracts only together with what an action does,
@@ -32,15 +29,7 @@ type Plugin struct {
 }
 
 // New gives the plugin, not configured yet.
-func New() *Plugin {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = idleConnections
-	return &Plugin{client: &http.Client{
-		Transport: transport,
-		// A redirect would carry the token to a host that no spec names.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
+func New() *Plugin { return &Plugin{client: sdkhttp.NewClient()} }
 
 // Describe says what the plugin is.
 func (p *Plugin) Describe() sdk.Description {

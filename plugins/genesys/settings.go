@@ -1,7 +1,6 @@
 package genesys
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -76,12 +75,8 @@ func value(preset any) json.RawMessage {
 // before it. Unknown keys are refused.
 func newSettings(layers ...json.RawMessage) (*settings, error) {
 	s := defaults()
-	for _, layer := range layers {
-		decoder := json.NewDecoder(bytes.NewReader(layer))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(s); err != nil {
-			return nil, err
-		}
+	if err := sdk.DecodeOver(s, layers...); err != nil {
+		return nil, err
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
 	return s, nil

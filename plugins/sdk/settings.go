@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,23 @@ import (
 	"slices"
 	"strings"
 )
+
+// DecodeOver lays layers of attributes over what v points to, each over those
+// before it. Keys that v does not know are refused. The error may quote a value:
+// tell Undecodable instead.
+func DecodeOver(v any, layers ...json.RawMessage) error {
+	for _, layer := range layers {
+		if len(layer) == 0 {
+			continue
+		}
+		decoder := json.NewDecoder(bytes.NewReader(layer))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Undecodable are the problems of settings that decode refuses, each found by
 // decoding one attribute alone: not every error of encoding/json names one. A

@@ -114,10 +114,9 @@ func (p *Plugin) Describe() sdk.Description {
 func (p *Plugin) Configure(_ context.Context, config sdk.Config) (sdk.Configured, error) {
 	var s settings
 	if err := config.Decode(&s); err != nil {
-		// The decoder may quote a value, which may be the secret.
-		return sdk.Configured{}, &sdk.ConfigError{Problems: []sdk.Problem{{
-			Summary: "Wrong settings", Detail: `the settings do not decode: a duration must be written such as "1m30s".`,
-		}}}
+		return sdk.Configured{}, &sdk.ConfigError{Problems: sdk.Undecodable(config.Attributes, func(alone json.RawMessage) error {
+			return sdk.DecodeOver(&settings{}, alone)
+		})}
 	}
 	var problems []sdk.Problem
 	add := func(attribute, summary, detail string) {

@@ -417,7 +417,7 @@ func TestConfigureProblems(t *testing.T) {
 		"timeout":   {attributes{"timeout": "-1s"}, "timeout"},
 		"network":   {attributes{"allow_cidrs": []string{"10.0.0.0"}}, "allow_cidrs"},
 		"header":    {attributes{"headers": attributes{"x": headerCanary + "\n"}}, "headers"},
-		"undecoded": {attributes{"timeout": headerCanary}, ""},
+		"undecoded": {attributes{"timeout": headerCanary}, "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
