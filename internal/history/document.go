@@ -11,16 +11,30 @@ import (
 // document.
 const maxDocument = 32 << 10
 
-// document is a vector's part of the result document. Of a large one goes what
-// is least missed, step by step: what the action answered, then the stacks,
-// then the checks and the trace but for the failing step. It is nil where the
-// rest is still too large.
+// kept is a vector's part of the result document, and its input.
+type kept struct {
+	result.Vector
+	Input json.RawMessage `json:"input,omitempty"`
+}
+
+// Decode is the vector of a document that the history keeps, with its input.
+func Decode(document json.RawMessage) (result.Vector, error) {
+	var k kept
+	err := json.Unmarshal(document, &k)
+	k.Vector.Input = k.Input
+	return k.Vector, err
+}
+
+// document is a vector's part of the result document, and its input. Of a large
+// one goes what is least missed, step by step: what the action answered, then
+// the stacks, then the checks and the trace but for the failing step, and the
+// input. It is nil where the rest is still too large.
 func document(v result.Vector) []byte {
 	for _, trim := range []func(*result.Vector){nil, withoutOutput, withoutStacks, bare} {
 		if trim != nil {
 			trim(&v)
 		}
-		encoded, err := json.Marshal(v)
+		encoded, err := json.Marshal(kept{v, v.Input})
 		if err != nil {
 			return nil // an output that is not JSON; the columns are kept
 		}
@@ -64,7 +78,7 @@ func withoutStacks(v *result.Vector) {
 }
 
 func bare(v *result.Vector) {
-	v.Checks = []result.Check{}
+	v.Checks, v.Input = []result.Check{}, nil
 	if e := v.Execution; e != nil {
 		if step := e.FailingStep(); step != nil {
 			e.Trace = []result.Step{*step}

@@ -222,8 +222,9 @@ func (h *History) Vector(ctx context.Context, name string, limit int) ([]Outcome
 		ORDER BY r.seq DESC LIMIT ?`, name, limit)
 }
 
-// Document is a vector's part of a run's result document, redacted as that is;
-// nil where the vector passed. Of a large one, parts are left out.
+// Document is a vector's part of a run's result document with its input,
+// redacted as that is; nil where the vector passed. Of a large one, parts are
+// left out. Decode reads it.
 func (h *History) Document(ctx context.Context, runID, name string) (json.RawMessage, error) {
 	var body []byte
 	err := h.db.QueryRowContext(ctx, "SELECT body FROM document WHERE run = (SELECT seq FROM run WHERE id = ?) AND name = ?", runID, name).Scan(&body)

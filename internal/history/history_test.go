@@ -396,6 +396,15 @@ func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 	}
 }
 
+func TestInputsAreKeptOfWhatDidNotPass(t *testing.T) {
+	v := vectorOf("v", 'F')
+	v.Input = json.RawMessage(`{"a":"(sensitive)"}`)
+	got, err := Decode(document(v))
+	if err != nil || string(got.Input) != string(v.Input) || got.Name != "v" || got.Status != result.Fail {
+		t.Errorf("%v: %+v", err, got)
+	}
+}
+
 func TestLargeDocumentsLoseWhatIsLeastMissed(t *testing.T) {
 	long := strings.Repeat("x", maxDocument)
 	step := result.Step{ID: "s", Error: &result.StepError{Message: "refused", Stack: "at f"}}

@@ -56,7 +56,7 @@ CREATE INDEX outcome_bad ON outcome (name, run) WHERE status IN ('fail', 'error'
 CREATE TABLE document (
   run  INTEGER NOT NULL,
   name TEXT    NOT NULL,
-  body BLOB    NOT NULL,                -- the vector's part of the result document
+  body BLOB    NOT NULL,                -- the vector's part of the result document, and its input
   PRIMARY KEY (run, name)
 ) STRICT;
 `

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 
 	"github.com/assay-cx/assay/internal/result"
@@ -30,7 +31,7 @@ type Vector struct {
 	Classification *result.Classification
 	Confidence     int // percent
 	Failure        *result.ExecutionError
-	Output         string
+	Input, Output  string
 	Trace          *Waterfall
 
 	SessionID, InputHash, Took string
@@ -72,10 +73,20 @@ func VectorOf(v result.Vector) Vector {
 		}
 		view.Confidence = int(math.Round(100 * min(1, max(0, c.Confidence))))
 	}
+	view.Input = inputOf(v.Input)
 	if v.Execution != nil {
 		view.execution(v.Execution)
 	}
 	return view
+}
+
+// inputOf is an input for people, or how a long one begins.
+func inputOf(input json.RawMessage) string {
+	var head string
+	if json.Unmarshal(input, &head) == nil {
+		return Clip(plain(head), maxBlock)
+	}
+	return indented(input)
 }
 
 // Ended is how a vector's execution ended, and with which error code.
@@ -139,5 +150,25 @@ func indented(document json.RawMessage) string {
 	if len(document) > maxBlock || json.Indent(&b, document, "", "  ") != nil {
 		return Clip(string(document), maxBlock)
 	}
-	return Clip(b.String(), maxBlock)
+	return Clip(plain(b.String()), maxBlock)
+}
+
+// escaped is what encoding/json writes of <, > and &, or a backslash that
+// stands for itself.
+var escaped = regexp.MustCompile(`\\\\|\\u003[ce]|\\u0026`)
+
+// plain is a JSON document with <, > and & as such: the template escapes them.
+func plain(document string) string {
+	return escaped.ReplaceAllStringFunc(document, func(match string) string {
+		switch match {
+		case `\u003c`:
+			return "<"
+		case `\u003e`:
+			return ">"
+		case `\u0026`:
+			return "&"
+		default:
+			return match
+		}
+	})
 }

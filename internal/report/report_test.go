@@ -46,6 +46,7 @@ var (
 				{Name: "expect.output", Status: result.Fail, Expected: "output.a = 1\noutput.b = 2", Actual: "output.a = 2\noutput.b = nothing", Message: "…"},
 				{Name: "has a date", Status: result.Fail, Expected: "result.output.d != null", Actual: "result.output.d is not there", Message: "the date is missing"},
 			},
+			Input: json.RawMessage(`{"sku":"(sensitive)","note":"\u003cb\u003e \\u003c"}`),
 			Range: hcl.Range{Filename: "inventory.assay.hcl", Start: hcl.Pos{Line: 42}},
 		},
 		{

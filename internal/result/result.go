@@ -76,6 +76,9 @@ type Vector struct {
 	Checks         []Check         `json:"checks"`
 	Error          *Error          `json:"error,omitempty"`
 
+	// Input is what was submitted, masked, of a vector that did not pass; not
+	// part of the document. A long one is a JSON string of how it begins.
+	Input json.RawMessage `json:"-"`
 	// Range is where the spec declares the vector; not part of the document.
 	Range hcl.Range `json:"-"`
 }

@@ -813,6 +813,49 @@ func TestInputIsMaskedForThoseWhoOptedIn(t *testing.T) {
 	})
 }
 
+func TestWhatFailedIsToldWithItsInputMasked(t *testing.T) {
+	fails := func(int) (sdk.PollResult, error) { return failing("no"), nil }
+	long := strings.Repeat("a 4111 1111 1111 1111 é", maxInput/10)
+	for name, test := range map[string]struct {
+		onPoll func(int) (sdk.PollResult, error)
+		input  string
+		want   string
+		cut    bool
+	}{
+		"passes":     {nil, `{"a":1}`, "", false},
+		"fails":      {fails, `{"b":"by ann@example.com","card":{"pin":"x"},"n":1234}`, `{"b":"by (email)","card":{"pin":"(sensitive)"},"n":"(sensitive)"}`, false},
+		"errs":       {func(int) (sdk.PollResult, error) { return sdk.PollResult{}, &sdk.Error{Kind: sdk.Forbidden} }, `{"a":1}`, `{"a":1}`, false},
+		"long input": {fails, `{"a":"` + long + `"}`, `{"a":"a (card) éa (card) é`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t.Context(), &platform{onPoll: test.onPoll}, 1)
+				b.Plan.Vectors[0].Action.Sensitive = []string{"card.pin"}
+				b.Plan.Vectors[0].Input = json.RawMessage(test.input)
+				b.run(t)
+				v := b.listener.vectors[0]
+				got := string(v.Input)
+				if test.cut {
+					var head string
+					if err := json.Unmarshal(v.Input, &head); err != nil || len(head) > maxInput+len("…") || !strings.HasSuffix(head, "…") {
+						t.Fatalf("%v: %d bytes: %s", err, len(head), got)
+					}
+					got = head[:min(len(head), len(test.want))]
+				}
+				if got != test.want {
+					t.Errorf("input %s, want %s", got, test.want)
+				}
+				if encoded, err := json.Marshal(v); err != nil || strings.Contains(string(encoded), `"input":`) {
+					t.Errorf("%v: the result document holds it: %s", err, encoded)
+				}
+				if b.sink.events[0].Input != nil {
+					t.Errorf("the audit log is told it: %s", b.sink.events[0].Input)
+				}
+			})
+		})
+	}
+}
+
 func TestOnEventDropsAndRedactsForQueuedSinksOnly(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer string

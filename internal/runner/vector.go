@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,8 +69,15 @@ func (r *Runner) announceAndTry(ctx context.Context, v *plan.Vector, turns *turn
 	if event.Queued, err = r.onEvent(ctx, event.Event); err != nil {
 		undecided(&out, err, view)
 	}
-	if event.Queued != nil {
-		event.Queued.Input = s.shown(r, v, view)
+	wanted := event.Queued != nil && r.Delivery.WantsInput()
+	if wanted || out.Status >= result.Fail {
+		shown := s.shown(v, view)
+		if wanted {
+			event.Queued.Input = shown
+		}
+		if out.Status >= result.Fail {
+			out.Input = bounded(shown)
+		}
 	}
 	return attempt{vector: out, event: event}
 }
@@ -91,9 +99,9 @@ type submission struct {
 	input json.RawMessage // canonical; nil where it did not come so far
 }
 
-// shown is the input as those see it who opted in; nil where nobody did.
-func (s *submission) shown(r *Runner, v *plan.Vector, view redact.View) json.RawMessage {
-	if s.input == nil || !r.Delivery.WantsInput() {
+// shown is the input as those see it who may; nil where there is none.
+func (s *submission) shown(v *plan.Vector, view redact.View) json.RawMessage {
+	if s.input == nil {
 		return nil
 	}
 	document, err := schema.Decode(s.input)
@@ -106,6 +114,22 @@ func (s *submission) shown(r *Runner, v *plan.Vector, view redact.View) json.Raw
 		return nil
 	}
 	return view.JSON(encoded)
+}
+
+// maxInput is how many bytes of an input a result holds, so that a run of many
+// failures stays small.
+const maxInput = 4 << 10
+
+// bounded is a document, or how it begins.
+func bounded(document json.RawMessage) json.RawMessage {
+	if len(document) <= maxInput {
+		return document
+	}
+	head, err := json.Marshal(strings.ToValidUTF8(string(document[:maxInput]), "") + "…")
+	if err != nil {
+		return nil
+	}
+	return head
 }
 
 // undecided makes a vector an error, if there is one.
