@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -246,6 +247,14 @@ func (e *execution) refuse() error {
 	return &exitError{code: exitUsage}
 }
 
+// reportPlace is a report's path in the one way to write it.
+func reportPlace(path string) (string, error) {
+	if path == "-" {
+		return path, nil
+	}
+	return filepath.Abs(path)
+}
+
 // openReports starts every report before anything is sent: one that cannot be
 // written is told now.
 func (e *execution) openReports() (many *report.Many, err error) {
@@ -264,10 +273,14 @@ func (e *execution) openReports() (many *report.Many, err error) {
 		if !ok || path == "" {
 			return nil, usageError("--report %s: write it as FORMAT=PATH, such as json=result.json", wanted)
 		}
-		if taken[path] {
+		place, err := reportPlace(path)
+		if err != nil {
+			return nil, usageError("--report %s: %w", wanted, err)
+		}
+		if taken[place] {
 			return nil, usageError("--report %s: another report goes there already: give each a path of its own", wanted)
 		}
-		taken[path] = true
+		taken[place] = true
 		if report.Formats[format] == nil {
 			return nil, noSuchFormat(wanted, format)
 		}
