@@ -163,14 +163,22 @@ func failingIn(ctx context.Context, dir string) (map[string]bool, error) {
 	return failing, err
 }
 
-// knownFailures are, by suite, the vectors that did not pass the last time. Of
-// a history that cannot be read nothing is known; the run's end warns of it.
-func knownFailures(ctx context.Context, suites []*suite) map[string]map[string]bool {
-	known := map[string]map[string]bool{}
+// place is a vector and the file that declares it: suites may share a name.
+type place struct{ file, vector string }
+
+// knownFailures are the vectors that did not pass the last time. Of a history
+// that cannot be read nothing is known; the run's end warns of it.
+func knownFailures(ctx context.Context, suites []*suite) map[place]bool {
+	known := map[place]bool{}
 	for _, s := range suites {
 		failing, err := failingIn(ctx, s.plan.Dir)
-		if err == nil {
-			known[s.plan.Suite] = failing
+		if err != nil {
+			continue
+		}
+		for _, v := range s.plan.Vectors {
+			if failing[v.Name] {
+				known[place{v.Range.Filename, v.Name}] = true
+			}
 		}
 	}
 	return known
@@ -179,11 +187,11 @@ func knownFailures(ctx context.Context, suites []*suite) map[string]map[string]b
 // newFailures is a report that hears only of failures that are not known.
 type newFailures struct {
 	report.Reporter
-	known map[string]map[string]bool
+	known map[place]bool
 }
 
 func (n newFailures) Finished(v result.Vector) {
-	if v.Status < result.Fail || !n.known[v.Suite][v.Name] {
+	if v.Status < result.Fail || !n.known[place{v.Range.Filename, v.Name}] {
 		n.Reporter.Finished(v)
 	}
 }

@@ -106,9 +106,9 @@ type execution struct {
 	suites   []*suite // those with something to run
 	found    findings
 	tracing  *telemetry.Tracing // nil without --otel
-	// known are the vectors, by suite, that did not pass the last time, for
+	// known are the vectors that did not pass the last time, for
 	// --new-failures-only.
-	known map[string]map[string]bool
+	known map[place]bool
 }
 
 func (o *runOptions) execute(ctx context.Context, p *process) error {

@@ -37,10 +37,11 @@ type Database struct {
 	Lost string
 }
 
-// Exists reports whether the suite in dir has the database.
+// Exists reports whether the suite in dir has the database. One that may not
+// be looked at does: Open says why.
 func (d Database) Exists(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, Folder, d.File))
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Open opens the database of the suite in dir, with one connection, and makes
