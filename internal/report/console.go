@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/assay-cx/assay/internal/look"
@@ -24,6 +25,12 @@ type Console struct {
 
 // maxListed bounds how many failures are told again at the end; reports have all.
 const maxListed = 100
+
+// The bounds of what is told of one failure: lines, and bytes of each.
+const (
+	maxLines = 60
+	maxLine  = 2000
+)
 
 // ConsoleOptions say what the output can show.
 type ConsoleOptions struct {
@@ -72,15 +79,16 @@ func (c *Console) Finished(v result.Vector) {
 // line is a vector on one line: status, name, how the execution ended, whose
 // fault it was, and how long it took.
 func (c *Console) line(v result.Vector) string {
-	parts := []string{c.paint.status(v.Status), plain(v.Name)}
+	short := func(text string) string { return look.Clip(plain(text), maxLine) }
+	parts := []string{c.paint.status(v.Status), short(v.Name)}
 	if e := v.Execution; e != nil && e.Status != "" {
-		parts = append(parts, plain(look.Ended(v)))
+		parts = append(parts, short(look.Ended(v)))
 	}
 	if cl := v.Classification; cl != nil {
 		parts = append(parts, c.paint.dim(plain(fmt.Sprintf("%s/%s %.2f", cl.Class, cl.Category, cl.Confidence))))
 	}
 	if v.Status >= result.Fail {
-		parts = append(parts, plain(v.FirstFailure()))
+		parts = append(parts, short(v.FirstFailure()))
 	}
 	if v.Status != result.Skip {
 		parts = append(parts, c.paint.dim(look.Duration(v.DurationMS)))
@@ -111,13 +119,25 @@ func (c *Console) failures() {
 	c.printf("\n%s\n", c.paint.bold("Failures"))
 	for _, v := range c.listed {
 		c.printf("\n  %s %s/%s  %s\n", c.paint.status(v.Status), plain(v.Suite), plain(v.Name), c.paint.dim(plain(place(v))))
-		for _, line := range failureLines(v) {
-			c.printf("    %s\n", line)
+		for _, line := range bounded(failureLines(v)) {
+			c.printf("    %s\n", look.Clip(line, maxLine))
 		}
 	}
 	if c.omitted > 0 {
 		c.printf("\n  … and %d more: write them all to a file with --report json=PATH\n", c.omitted)
 	}
+}
+
+// bounded leaves out lines in the middle: checks stand first, and what is to
+// blame last.
+func bounded(lines []string) []string {
+	left := len(lines) - maxLines
+	if left <= 0 {
+		return lines
+	}
+	const last = 10
+	said := fmt.Sprintf("… %s: a report in JSON has them", plural(left, "more line"))
+	return slices.Concat(lines[:maxLines-last], []string{said}, lines[len(lines)-last:])
 }
 
 func place(v result.Vector) string {

@@ -212,6 +212,26 @@ func TestHostileTextsLeaveTheirDocumentsWhole(t *testing.T) {
 	}
 }
 
+func TestTheConsoleIsBoundedByFailure(t *testing.T) {
+	long := strings.Repeat("é", 500_000)
+	v := result.Vector{
+		Name: "v", Status: result.Fail,
+		Execution: &result.Execution{
+			Status: "FAILED", Error: &result.ExecutionError{Code: long, Message: long},
+			Trace: []result.Step{{ID: long, Name: "s", Error: &result.StepError{Message: long}}},
+		},
+		Classification: &result.Classification{Reason: long},
+		Checks:         []result.Check{{Name: "told", Status: result.Fail, Message: long}, {Name: "expect.output", Status: result.Fail, Actual: strings.Repeat("a line\n", 9_999)}},
+	}
+	told := renderRun(t, console(ConsoleOptions{}), []result.Vector{v}, result.Run{})
+	if len(told) > 20_000 || !utf8.ValidString(told) {
+		t.Errorf("%d bytes", len(told))
+	}
+	if !strings.Contains(told, "more lines: a report in JSON has them\n") || strings.Count(told, "é…") < 3 {
+		t.Errorf("what is left out is not said:\n%s", told)
+	}
+}
+
 func TestReportsThatPeopleOpenAreBounded(t *testing.T) {
 	base := hostileVectors()[0]
 	worst := func(status result.Status, text string) func(int) result.Vector {
