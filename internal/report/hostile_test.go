@@ -36,7 +36,7 @@ var corpus = []string{
 	`<style>@import "https://evil.example/x.css"; body{display:none}</style>`,
 	`]]><x/>`, `&lt;&#60;&amp;`, `{{.Run.Seed}}`, "${window.pwned=1}",
 	"]}\n</script><script>window.pwned=1</script>",
-	"\u2028window.pwned=1\u2029", "\x00\x01\x1b[31mred\x1b[0m\x7f", "\xff\xfe invalid", "\u202egpj.exe\u202c",
+	"\u2028window.pwned=1\u2029", "\x00\x01\x1b[31mred\x1b[0m\x7f", "\xff\xfe invalid", "\u202egpj.exe\u202c", "\x7f\u0085\u009b31m\ufffe\uffff",
 	"![x](https://evil.example/x.png) [x](https://evil.example/) https://evil.example/ www.evil.example @everyone #1",
 	"``` \n```\n# heading\n\n<img src=https://evil.example/x.png>\n", "`` ` ````` x", "| a | b |\n| --- | --- |\n\\| \\\\| |",
 	"` [x](https://evil.example/) `", "`` <img src=https://evil.example/x.png> ``",
@@ -58,6 +58,7 @@ func hostileVectors() []result.Vector {
 			v := result.Vector{
 				Suite: "hostile", Name: fmt.Sprintf("%s %d %s", s, i, status), Action: s, Tags: []string{s}, Status: status, DurationMS: 1,
 				Range: hcl.Range{Filename: strings.ReplaceAll(s, "/", "") + ".hcl", Start: hcl.Pos{Line: 3}},
+				Input: quoted,
 				Execution: &result.Execution{
 					Status: s, SessionID: s, InputHash: s, Output: quoted,
 					Error: &result.ExecutionError{Code: s, Message: s, Stack: s, Details: quoted},
@@ -155,7 +156,8 @@ func TestHostileTextsStayOnTheirLines(t *testing.T) {
 		for _, start := range []string{"TAP version 14\n", "ok ", "not ok ", "  ", "1..", "# ", "Bail out! "} {
 			known = known || strings.HasPrefix(line, start)
 		}
-		if !known || strings.ContainsAny(line, "\x1b\x00\r") {
+		yaml := strings.HasPrefix(line, "  ")
+		if !known || strings.ContainsAny(line, "\x1b\x00\r\x7f\u0085\u009b\u202e") || (yaml && strings.ContainsAny(line, "\ufffe\uffff")) {
 			t.Errorf("not TAP: %.200q", line)
 		}
 	}

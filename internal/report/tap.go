@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/assay-cx/assay/internal/result"
 )
@@ -82,7 +83,21 @@ func quoted(value any) string {
 	if err != nil {
 		return `"(cannot be shown)"`
 	}
-	return string(encoded)
+	var b strings.Builder
+	for _, r := range string(encoded) {
+		if inYAML(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// inYAML reports whether a rune of a JSON document may stand in a YAML one
+// as it is (YAML 1.2, 5.1), and shows there as it stands.
+func inYAML(r rune) bool {
+	return !unicode.IsControl(r) && r != '\ufffe' && r != '\uffff' && !unicode.Is(unicode.Bidi_Control, r)
 }
 
 // tapText makes a text one line in which nothing reads as a directive.
