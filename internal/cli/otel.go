@@ -10,12 +10,13 @@ import (
 )
 
 // startTracing opens the way to the OTLP receiver that the environment names;
-// nil without --otel.
+// nil without --otel, and where OpenTelemetry's own variables turn it off.
 func (e *execution) startTracing(ctx context.Context) (*telemetry.Tracing, error) {
-	if !e.otel {
+	first := e.process.firstOf
+	off := strings.EqualFold(first([]string{"OTEL_SDK_DISABLED"}), "true") || first([]string{"OTEL_TRACES_EXPORTER"}) == "none"
+	if !e.otel || off {
 		return nil, nil //nolint:nilnil // no tracing
 	}
-	first := e.process.firstOf
 	for _, headers := range []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"} {
 		text, _ := e.process.lookupEnv(headers)
 		e.redactor.Add(headerSecrets(text)...)

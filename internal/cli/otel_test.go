@@ -113,11 +113,23 @@ func TestTracedRun(t *testing.T) {
 // A run that is not traced sends nothing.
 func TestUntracedRun(t *testing.T) {
 	t.Parallel()
-	told, receiver := &traceparents{all: map[string]string{}}, newTracesReceiver(t)
-	f := newForeignTenant(t, quirks{instead: map[string]answerer{opSubmit: told.note(opSubmit, nil)}})
-	out := run(t, trial{}.suite(t), append(f.env(), receiver.env(otlpKey)...), "run", ".")
-	if _, plain := told.all[""]; out.code != 0 || len(receiver.spans) != 0 || !plain || len(told.all) != 1 {
-		t.Errorf("exit status %d, %d spans, traceparents %v", out.code, len(receiver.spans), told.all)
+	for name, test := range map[string]struct {
+		env  string
+		args []string
+	}{
+		"without the flag": {"OTEL_SERVICE_NAME=x", []string{"run", "."}},
+		"disabled":         {"OTEL_SDK_DISABLED=TRUE", []string{"run", ".", "--otel"}},
+		"no exporter":      {"OTEL_TRACES_EXPORTER=none", []string{"run", ".", "--otel"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			told, receiver := &traceparents{all: map[string]string{}}, newTracesReceiver(t)
+			f := newForeignTenant(t, quirks{instead: map[string]answerer{opSubmit: told.note(opSubmit, nil)}})
+			out := run(t, trial{}.suite(t), append(f.env(), append(receiver.env(otlpKey), test.env)...), test.args...)
+			if _, plain := told.all[""]; out.code != 0 || len(receiver.spans) != 0 || !plain || len(told.all) != 1 {
+				t.Errorf("exit status %d, %d spans, traceparents %v", out.code, len(receiver.spans), told.all)
+			}
+		})
 	}
 }
 
