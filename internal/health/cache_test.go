@@ -54,6 +54,9 @@ func expect(t *testing.T, c *Cache, executions int64, stale bool, wantErr error)
 }
 
 func TestAnswersAreReusedForAMinute(t *testing.T) {
+	if Fresh < 60*time.Second {
+		t.Errorf("they are reused for %s", Fresh)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		p := &platform{}
 		c := NewCache(t.Context(), p.query)

@@ -53,6 +53,22 @@ func TestCodesAreMergedOverPages(t *testing.T) {
 	}
 }
 
+func TestCodesAreRankedByErrors(t *testing.T) {
+	h, err := Read(t.Context(), pages(map[string][]Row{"": {
+		{ErrorCode: "RETRIED", Executions: 90, Errors: 1}, {ErrorCode: "Z", Executions: 2, Errors: 2}, {ErrorCode: "FATAL", Executions: 2, Errors: 2},
+	}}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range h.Codes {
+		got = append(got, c.Code)
+	}
+	if diff := cmp.Diff([]string{"FATAL", "Z", "RETRIED"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestErrorRateHasTwoDecimals(t *testing.T) {
 	if got := (Health{Executions: 3, Errors: 2}).ErrorRate(); got != 66.67 {
 		t.Errorf("got %v", got)
