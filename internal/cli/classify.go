@@ -147,7 +147,7 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 		if err != nil {
 			return nil, &exitError{exitUndecided, err}
 		}
-		c.classifier.Script, c.classifier.Hook = s.plan.ClassifyScript, s.callHook(0)
+		c.classifier.Hooks, _ = s.hooks(0)
 	}
 	if err := found.write(p, c.options.colorDiagnostics(p)); err != nil {
 		return nil, err

@@ -96,6 +96,7 @@ func (s *suite) build(ctx context.Context, host *pluginhost.Host, options plan.O
 	}
 	var diags hcl.Diagnostics
 	s.plan, diags = plan.Build(ctx, s.spec, options)
+	diags = diags.Extend(s.nameTaken())
 	runtimes := make([]*action.Runtime, 0, len(s.plan.Actions))
 	for _, a := range s.plan.Actions {
 		if a.Runtime != nil {
@@ -120,6 +121,19 @@ func (s *suite) build(ctx context.Context, host *pluginhost.Host, options plan.O
 		Logger:   options.Handlers.Logger,
 	})
 	return diags.Extend(problems)
+}
+
+// nameTaken finds a plugin block with the name under which scripts run.
+func (s *suite) nameTaken() (diags hcl.Diagnostics) {
+	for _, p := range s.spec.Plugins {
+		if p.Name == hookPlugin && s.plan.Scripted() {
+			diags = diags.Append(&hcl.Diagnostic{
+				Severity: hcl.DiagError, Summary: "Name is taken", Subject: &p.Range,
+				Detail: fmt.Sprintf("The scripts of the blocks classifier and hooks run as the plugin %q: give this one another name.", hookPlugin),
+			})
+		}
+	}
+	return diags
 }
 
 // faultVectors are the vectors that a fault of the sandbox can be for.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/redact"
@@ -51,9 +53,7 @@ func (s *suite) run(ctx context.Context, stop <-chan struct{}, around surroundin
 		Partial:    around.partial,
 		OnFailFast: around.stopAll,
 	}
-	if s.plan.Scripted() {
-		r.Hook = s.callHook(around.seed)
-	}
+	r.Classifiers, r.Hooks = s.hooks(around.seed)
 	trail := &trail{suite: s, fanout: fanout, around: around, command: "run"}
 	if err := trail.start(ctx); err != nil {
 		stop = closed() // nothing is submitted that the audit log knows nothing of
@@ -138,16 +138,37 @@ func (s *suite) tokens(auth string, redactor *redact.Redactor) *invoke.Tokens {
 	return invoke.NewTokens(fetch, func(token string) { redactor.Add(token) })
 }
 
-func (s *suite) callHook(seed uint64) runner.Hook {
-	stack := invoke.New(hookPlugin, invoke.Policy{}, seed)
-	s.stacks[hookPlugin] = stack
-	return func(ctx context.Context, name string, document json.RawMessage) (answer json.RawMessage, err error) {
-		err = stack.Do(ctx, invoke.Call, func(ctx context.Context) (err error) {
-			answer, err = s.clients[hookPlugin].Call(ctx, name, document)
+// hooks are who a run asks to classify, and who for all else: the suite's
+// scripts, then its hook plugins in the order of their names.
+func (s *suite) hooks(seed uint64) (classifiers, hooks []runner.Hook) {
+	if s.plan.Scripted() {
+		s.stacks[hookPlugin] = invoke.New(hookPlugin, invoke.Policy{}, seed)
+	}
+	if script := s.plan.ClassifyScript; script != "" {
+		classifiers = append(classifiers, s.callHook(runner.HookScript, script, hookPlugin))
+	}
+	if script := s.plan.HooksScript; script != "" {
+		hooks = append(hooks, s.callHook(runner.HookScript, script, hookPlugin))
+	}
+	var plugins []runner.Hook
+	for _, p := range s.plan.Plugins {
+		if p.Is(sdk.KindHook) {
+			plugins = append(plugins, s.callHook(runner.HookPlugin, p.Name, p.Name))
+		}
+	}
+	slices.SortFunc(plugins, func(a, b runner.Hook) int { return strings.Compare(a.Name, b.Name) })
+	return append(classifiers, plugins...), append(hooks, plugins...)
+}
+
+func (s *suite) callHook(kind runner.HookKind, name, plugin string) runner.Hook {
+	call := func(ctx context.Context, name string, document json.RawMessage) (answer json.RawMessage, err error) {
+		err = s.stacks[plugin].Do(ctx, invoke.Call, func(ctx context.Context) (err error) {
+			answer, err = s.clients[plugin].Call(ctx, name, document)
 			return err
 		})
 		return answer, err
 	}
+	return runner.Hook{Kind: kind, Name: name, Call: call}
 }
 
 func (s *suite) operations() []result.Operation {

@@ -51,6 +51,38 @@ func Mask(document any, paths []string) (masked any, hidden []string) {
 	return mask(document, ParsePaths(paths), &hidden), hidden
 }
 
+// Cover replaces each text and number of a decoded JSON document that holds
+// something secret, as a whole, so that Unmask finds the masks. The document
+// itself is not changed.
+func (v View) Cover(document any) any {
+	switch document := document.(type) {
+	case string:
+		if v.String(document) != document {
+			return Masked
+		}
+		return document
+	case json.Number:
+		if v.String(document.String()) != document.String() {
+			return Masked
+		}
+		return document
+	case map[string]any:
+		members := make(map[string]any, len(document))
+		for name, member := range document {
+			members[name] = v.Cover(member)
+		}
+		return members
+	case []any:
+		elements := make([]any, len(document))
+		for i, element := range document {
+			elements[i] = v.Cover(element)
+		}
+		return elements
+	default:
+		return document
+	}
+}
+
 // Unmask puts the original's values back where a mask still stands in a
 // document that somebody may have changed otherwise.
 func Unmask(document, original any) any {

@@ -11,11 +11,10 @@ import (
 	"github.com/assay-cx/assay/internal/result"
 )
 
-// Classifier judges failures: the suite's script first, then its rules, then
-// the built-in rules; the first that has something to say decides.
+// Classifier judges failures: the hooks first, then the suite's rules, then the
+// built-in rules; the first that has something to say decides.
 type Classifier struct {
-	Script   string // the Lua file, for naming it; empty where the suite has none
-	Hook     Hook   // runs the script
+	Hooks    []Hook // in this order
 	Rules    classify.Rules
 	Redactor *redact.Redactor
 }
@@ -24,19 +23,16 @@ type Classifier struct {
 type Failure struct {
 	Vector    string
 	Action    *plan.Action // nil where it is not known
-	Sensitive []string     // values that scripts are not shown
+	Sensitive []string     // values that hooks are not shown
 	Execution *result.Execution
 }
 
-// Classify judges a failure. Its error is the script's.
+// Classify judges a failure. Its error is a hook's.
 func (c *Classifier) Classify(ctx context.Context, f Failure) (result.Classification, error) {
-	if c.Script != "" {
-		classification, decided, err := c.askScript(ctx, f)
-		if err != nil {
-			return result.Classification{}, &stageError{stage: "classifier script " + c.Script, err: err}
-		}
-		if decided {
-			return classification, nil
+	if len(c.Hooks) > 0 {
+		classification, decided, err := c.askHooks(ctx, f)
+		if err != nil || decided {
+			return classification, err
 		}
 	}
 	seen := f.Evidence()
@@ -55,7 +51,7 @@ func (f Failure) Evidence() classify.Failure {
 	return seen
 }
 
-// scriptFailure is what the Lua function classify gets.
+// scriptFailure is what the hook classify gets.
 type scriptFailure struct {
 	Vector      string                 `json:"vector"`
 	Action      scriptAction           `json:"action"`
@@ -104,8 +100,8 @@ func scriptActionOf(a *plan.Action) scriptAction {
 	return scriptAction{ID: a.ID, Name: a.DisplayName, Errors: a.Codes()}
 }
 
-// Document is what the script's function classify gets of a failure. Scripts
-// see failures as sinks do: without secrets and sensitive values.
+// Document is what the hook classify gets of a failure. Hooks see failures as
+// sinks do: without secrets and sensitive values.
 func (c *Classifier) Document(f Failure) (json.RawMessage, error) {
 	trace, failing := scriptSteps(f.Execution.Trace)
 	document, err := json.Marshal(scriptFailure{
@@ -123,19 +119,58 @@ func (c *Classifier) Document(f Failure) (json.RawMessage, error) {
 	return c.Redactor.With(f.Sensitive).JSON(document), nil
 }
 
-func (c *Classifier) askScript(ctx context.Context, f Failure) (answer result.Classification, decided bool, err error) {
+// askHooks asks one hook after the other until one has an answer.
+func (c *Classifier) askHooks(ctx context.Context, f Failure) (answer result.Classification, decided bool, err error) {
 	document, err := c.Document(f)
 	if err != nil {
 		return answer, false, err
 	}
-	decided, err = c.Hook.ask(ctx, "classify", document, &answer)
-	if err != nil || !decided {
-		return answer, false, err
+	for _, h := range c.Hooks {
+		var told hookClassification
+		decided, err = h.ask(ctx, "classify", document, &told)
+		if err == nil && decided {
+			answer, err = told.check()
+			answer.Source = string(h.Kind) + ":" + h.Name
+			if err != nil {
+				err = h.failed("classify", err)
+			}
+		}
+		if err != nil || decided {
+			return answer, decided, err
+		}
 	}
-	answer.Class = result.Categories[answer.Category]
-	if answer.Class == "" {
-		return answer, false, fmt.Errorf("it answered the category %q, which does not exist", answer.Category)
+	return answer, false, nil
+}
+
+// hookClassification is what classify answers: a category, or an object.
+type hookClassification struct {
+	Category   string
+	Confidence *float64
+	Reason     string
+}
+
+// UnmarshalJSON reads either form.
+func (c *hookClassification) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		return json.Unmarshal(text, &c.Category)
 	}
-	answer.Source = "script:" + c.Script
-	return answer, true, nil
+	type object hookClassification
+	return json.Unmarshal(text, (*object)(c))
+}
+
+// defaultConfidence is that of a hook that does not say how sure it is.
+const defaultConfidence = 0.9
+
+func (c *hookClassification) check() (result.Classification, error) {
+	checked := result.Classification{Class: result.Categories[c.Category], Category: c.Category, Confidence: defaultConfidence, Reason: c.Reason}
+	if checked.Class == "" {
+		return checked, fmt.Errorf("it answered the category %q, which does not exist", c.Category)
+	}
+	if c.Confidence != nil {
+		checked.Confidence = *c.Confidence
+	}
+	if checked.Confidence < 0 || checked.Confidence > 1 {
+		return checked, fmt.Errorf("it answered the confidence %v; it must be from 0 to 1", checked.Confidence)
+	}
+	return checked, nil
 }

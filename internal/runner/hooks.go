@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/assay-cx/assay/internal/check"
+	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/redact"
 	"github.com/assay-cx/assay/internal/result"
@@ -16,9 +17,25 @@ import (
 	"github.com/assay-cx/assay/plugins/sdk"
 )
 
-// Hook runs a function of the suite's scripts on a document, and answers null
-// where it is not defined or has nothing to say.
-type Hook func(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error)
+// Hook answers documents: a script of the suite, or a plugin of kind hook.
+type Hook struct {
+	Kind HookKind
+	Name string // the script's file, or the plugin's name
+	// Call runs the named hook, and answers null where it is not defined or has
+	// nothing to say.
+	Call func(ctx context.Context, name string, document json.RawMessage) (json.RawMessage, error)
+}
+
+// HookKind says what a hook is. Sources of classifications begin with it.
+type HookKind string
+
+// The kinds of hook.
+const (
+	HookScript HookKind = "script"
+	HookPlugin HookKind = "plugin"
+)
+
+func (h Hook) String() string { return string(h.Kind) + " " + h.Name }
 
 // ask runs a hook on a document and decodes its answer; ok is false where the
 // hook is not defined or had nothing to say.
@@ -27,32 +44,58 @@ func (h Hook) ask(ctx context.Context, hook string, document, answer any) (ok bo
 	if err != nil {
 		return false, err
 	}
-	told, err := h(ctx, hook, encoded)
+	told, err := h.Call(ctx, hook, encoded)
+	if errors.Is(err, sdk.Unsupported) {
+		return false, nil
+	}
+	if ctx.Err() != nil && err != nil {
+		return false, context.Cause(ctx) // that is no fault of the hook
+	}
 	if err != nil {
-		return false, &hookError{err}
+		return false, h.failed(hook, err)
 	}
 	if len(told) == 0 || bytes.Equal(told, []byte("null")) {
 		return false, nil
 	}
 	if err := json.Unmarshal(told, answer); err != nil {
-		return false, &hookError{fmt.Errorf("hook %s: its answer is not understood: %w", hook, err)}
+		return false, h.failed(hook, fmt.Errorf("its answer is not understood: %w", err))
 	}
 	return true, nil
 }
 
-// hookError is a suite's own script that failed, or the plugin that runs it.
-type hookError struct{ err error }
+func (h Hook) failed(hook string, err error) error {
+	return &hookError{hook: h, name: hook, err: err}
+}
 
-func (e *hookError) Error() string { return e.err.Error() }
+// hookError is a hook that failed, or the plugin that runs it.
+type hookError struct {
+	hook Hook
+	name string // such as on_event
+	err  error
+}
+
+func (e *hookError) Error() string {
+	if e.hook.Kind == HookScript {
+		return fmt.Sprintf("%s: %v", e.hook, e.err) // it names the hook and the line itself
+	}
+	return fmt.Sprintf("hook %s of %s: %v", e.name, e.hook, e.err)
+}
 func (e *hookError) Unwrap() error { return e.err }
 
 // Summary heads reports of the error.
 func (e *hookError) Summary() string {
 	var crash summarized
-	if errors.As(e.err, &crash) {
+	var open *invoke.OpenError
+	switch {
+	case errors.As(e.err, &open):
+		return circuitOpen
+	case errors.As(e.err, &crash):
 		return crash.Summary()
+	case e.hook.Kind == HookPlugin:
+		return "A hook plugin failed"
+	default:
+		return "A script of the suite failed"
 	}
-	return "A script of the suite failed"
 }
 
 // hookVector is what before_vector gets, and may answer with another input.
@@ -64,38 +107,48 @@ type hookVector struct {
 	Input  any          `json:"input"`
 }
 
-// beforeVector lets the suite's script change a vector's input. The script
-// sees masks where the input is sensitive; masks that it leaves standing are
-// the values again afterwards.
-func (r *Runner) beforeVector(ctx context.Context, v *plan.Vector) (json.RawMessage, error) {
-	if r.Plan.HooksScript == "" {
-		return v.Input, nil
+// beforeVector lets the hooks change a vector's input, each what the one
+// before made of it. They see masks where the input is sensitive; masks that
+// they leave standing are the values again afterwards.
+func (r *Runner) beforeVector(ctx context.Context, v *plan.Vector) (input json.RawMessage, err error) {
+	input = v.Input
+	for _, h := range r.Hooks {
+		if input, err = r.changeInput(ctx, h, v, input); err != nil {
+			return nil, err
+		}
 	}
-	original, err := schema.Decode(v.Input)
+	return input, nil
+}
+
+func (r *Runner) changeInput(ctx context.Context, h Hook, v *plan.Vector, input json.RawMessage) (json.RawMessage, error) {
+	original, err := schema.Decode(input)
 	if err != nil {
 		return nil, err
 	}
 	masked, _ := redact.Mask(original, v.Action.Sensitive)
-	document := hookVector{Suite: r.Plan.Suite, Name: v.Name, Action: scriptActionOf(v.Action), Tags: v.Tags, Input: masked}
+	document := hookVector{
+		Suite: r.Plan.Suite, Name: v.Name, Action: scriptActionOf(v.Action), Tags: v.Tags,
+		Input: r.Redactor.With(v.Sensitive).Cover(masked),
+	}
 	var answer struct{ Input json.RawMessage }
-	changed, err := r.Hook.ask(ctx, "before_vector", document, &answer)
+	changed, err := h.ask(ctx, "before_vector", document, &answer)
 	if err != nil || !changed || len(answer.Input) == 0 {
-		return v.Input, err
+		return input, err
 	}
 	decoded, err := schema.Decode(answer.Input)
 	if err != nil {
-		return nil, fmt.Errorf("hook before_vector: input: %w", err)
+		return nil, h.failed("before_vector", fmt.Errorf("input: %w", err))
 	}
-	input, err := json.Marshal(redact.Unmask(decoded, original))
+	made, err := json.Marshal(redact.Unmask(decoded, original))
 	if err != nil {
 		return nil, err
 	}
-	return input, checkHookInput(v, input)
+	return made, checkHookInput(h, v, made)
 }
 
 // checkHookInput holds changed input against the action's schema, as the
 // spec's own was.
-func checkHookInput(v *plan.Vector, input json.RawMessage) error {
+func checkHookInput(h Hook, v *plan.Vector, input json.RawMessage) error {
 	if v.Action.Input == nil || v.Expect.Status == string(sdk.StatusRejected) {
 		return nil
 	}
@@ -107,7 +160,7 @@ func checkHookInput(v *plan.Vector, input json.RawMessage) error {
 	for i, p := range problems {
 		texts[i] = p.Path + ": " + p.Message
 	}
-	return &refusedError{"hook before_vector made an input that breaks the action's schema: " + strings.Join(texts, "; ")}
+	return &refusedError{fmt.Sprintf("hook before_vector of %s made an input that breaks the action's schema: %s", h, strings.Join(texts, "; "))}
 }
 
 // refusedError is an input that is not submitted.
@@ -115,51 +168,57 @@ type refusedError struct{ why string }
 
 func (e *refusedError) Error() string { return e.why }
 
-// afterVector lets the suite's script add checks to a vector's result. It is
-// shown the result as reports have it.
+// hookCheck is a check that after_vector adds.
+type hookCheck struct {
+	Name    string
+	Pass    *bool
+	Message string
+}
+
+// afterVector lets the hooks add checks to a vector's result. They are shown
+// the result as reports have it, each with the checks of the one before.
 func (r *Runner) afterVector(ctx context.Context, out *result.Vector, view redact.View) error {
-	if r.Plan.HooksScript == "" {
-		return nil
-	}
-	var added []struct {
-		Name    string
-		Pass    bool
-		Message string
-	}
-	if _, err := r.Hook.ask(ctx, "after_vector", out, &added); err != nil {
-		return err
-	}
-	for _, a := range added {
-		c := result.Check{Name: a.Name, Status: result.Pass, Message: view.String(a.Message), Range: out.Range}
-		if !a.Pass {
-			c.Status = result.Fail
+	for _, h := range r.Hooks {
+		var added []hookCheck
+		if _, err := h.ask(ctx, "after_vector", out, &added); err != nil {
+			return err
 		}
-		out.Checks = append(out.Checks, c)
+		for _, a := range added {
+			if a.Name == "" || a.Pass == nil {
+				return h.failed("after_vector", errors.New("it answered a check without a name, or without pass"))
+			}
+			c := result.Check{Name: view.String(a.Name), Status: result.Pass, Message: view.String(a.Message), Range: out.Range}
+			if !*a.Pass {
+				c.Status = result.Fail
+			}
+			out.Checks = append(out.Checks, c)
+		}
+		out.Status = max(out.Status, check.Status(out.Checks))
 	}
-	out.Status = max(out.Status, check.Status(out.Checks))
 	return nil
 }
 
-// onEvent lets the suite's script drop or redact what queued sinks get; nil
-// is a dropped event. Required sinks get every event as it happened.
+// onEvent lets the hooks drop or redact what queued sinks get, each what the
+// one before made of it; nil is a dropped event. Required sinks get every event
+// as it happened.
 func (r *Runner) onEvent(ctx context.Context, event sdk.Event) (*sdk.Event, error) {
-	if r.Plan.HooksScript == "" {
-		return &event, nil
+	id, kind := event.ID, event.Type // receivers tell redeliveries apart by them
+	for _, h := range r.Hooks {
+		var answer json.RawMessage
+		told, err := h.ask(ctx, "on_event", event, &answer)
+		switch {
+		case err != nil:
+			return nil, err
+		case !told:
+			continue
+		case bytes.Equal(answer, []byte("false")):
+			return nil, nil //nolint:nilnil // a dropped event
+		}
+		event = sdk.Event{}
+		if err := json.Unmarshal(answer, &event); err != nil {
+			return nil, h.failed("on_event", fmt.Errorf("its answer is not an event: %w", err))
+		}
+		event.ID, event.Type = id, kind
 	}
-	var answer json.RawMessage
-	told, err := r.Hook.ask(ctx, "on_event", event, &answer)
-	switch {
-	case err != nil:
-		return nil, err
-	case !told:
-		return &event, nil
-	case bytes.Equal(answer, []byte("false")):
-		return nil, nil //nolint:nilnil // a dropped event
-	}
-	changed := sdk.Event{}
-	if err := json.Unmarshal(answer, &changed); err != nil {
-		return nil, fmt.Errorf("hook on_event: its answer is not an event: %w", err)
-	}
-	changed.ID, changed.Type = event.ID, event.Type // receivers tell redeliveries apart by them
-	return &changed, nil
+	return &event, nil
 }

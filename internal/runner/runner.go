@@ -57,7 +57,9 @@ type Runner struct {
 	Plan     *plan.Plan
 	RunID    string
 	Targets  map[string]*Target // by plugin name
-	Hook     Hook               // nil where the suite has no scripts
+	// Classifiers are asked to classify, Hooks for all else, in their orders.
+	Classifiers, Hooks []Hook
+
 	Delivery *delivery.Fanout
 	Redactor *redact.Redactor
 	Listener Listener

@@ -334,7 +334,7 @@ func TestAPlatformThatAsksToWaitADayDoesNotHoldTheRun(t *testing.T) {
 }
 
 func TestASubmitOfUnknownFateIsSaid(t *testing.T) {
-	const said = "whether a session was started is not known"
+	const said = "whether the action was started is not known"
 	for name, test := range map[string]struct {
 		err   error
 		fate  bool
@@ -436,12 +436,11 @@ func TestTheScriptIsAskedFirstThenRulesThenBuiltin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing(message), nil }}, 1)
-				b.Plan.ClassifyScript = "classify.lua"
 				var asked string
-				b.Hook = func(_ context.Context, _ string, failure json.RawMessage) (json.RawMessage, error) {
+				b.Classifiers = []Hook{{HookScript, "classify.lua", func(_ context.Context, _ string, failure json.RawMessage) (json.RawMessage, error) {
 					asked = string(failure)
 					return json.RawMessage(test.answer), nil
-				}
+				}}}
 				b.run(t)
 				if got := b.listener.vectors[0].Classification.Source; got != test.want {
 					t.Errorf("source %s, want %s", got, test.want)
@@ -457,10 +456,9 @@ func TestTheScriptIsAskedFirstThenRulesThenBuiltin(t *testing.T) {
 func TestAScriptThatFailsIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t.Context(), &platform{onPoll: func(int) (sdk.PollResult, error) { return failing("x"), nil }}, 1)
-		b.Plan.ClassifyScript = "classify.lua"
-		b.Hook = func(context.Context, string, json.RawMessage) (json.RawMessage, error) {
+		b.Classifiers = []Hook{{HookScript, "classify.lua", func(context.Context, string, json.RawMessage) (json.RawMessage, error) {
 			return nil, &sdk.Error{Kind: sdk.Invalid, Message: "classify.lua:3: boom"}
-		}
+		}}}
 		b.run(t)
 		v := b.listener.vectors[0]
 		if v.Status != result.Errored || v.Error.Summary != "A script of the suite failed" || !strings.Contains(v.Error.Detail, "classify.lua:3: boom") {
@@ -672,15 +670,14 @@ func (crashed) Summary() string { return "Plugin crashed" }
 
 // scripts answers hooks with what a test writes.
 func scripts(b *bench, answers map[string]string) *map[string]string {
-	b.Plan.HooksScript = "hooks.lua"
 	asked := map[string]string{}
-	b.Hook = func(_ context.Context, name string, document json.RawMessage) (json.RawMessage, error) {
+	b.Hooks = []Hook{{HookScript, "hooks.lua", func(_ context.Context, name string, document json.RawMessage) (json.RawMessage, error) {
 		asked[name] = string(document)
 		if answer, ok := answers[name]; ok {
 			return json.RawMessage(answer), nil
 		}
 		return json.RawMessage("null"), nil
-	}
+	}}}
 	return &asked
 }
 

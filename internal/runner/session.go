@@ -35,7 +35,7 @@ func (t *Target) submit(ctx context.Context, request sdk.SubmitRequest) (answer 
 	})
 	switch {
 	case err != nil && mayHaveStarted(failed):
-		return answer, fmt.Errorf("%w; whether a session was started is not known, so the submit was not repeated", err)
+		return answer, fmt.Errorf("%w; whether the action was started is not known, so the submit was not repeated", err)
 	case err != nil:
 		return answer, err
 	case answer.Execution != nil:

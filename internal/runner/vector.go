@@ -237,7 +237,7 @@ func (r *Runner) judge(ctx context.Context, v *plan.Vector, out *result.Vector) 
 }
 
 func (r *Runner) classifier() *Classifier {
-	return &Classifier{Script: r.Plan.ClassifyScript, Hook: r.Hook, Rules: r.Plan.Rules, Redactor: r.Redactor}
+	return &Classifier{Hooks: r.Classifiers, Rules: r.Plan.Rules, Redactor: r.Redactor}
 }
 
 // stageError says in which stage of a vector's way an operation failed.
@@ -285,7 +285,7 @@ func explain(err error) *result.Error {
 	case errors.Is(err, context.Canceled):
 		summary = "The run was cancelled"
 	case errors.As(err, &open):
-		summary = "Circuit breaker is open"
+		summary = circuitOpen
 	case errors.Is(err, errNoEnd):
 		summary = "The session did not end in time"
 	case errors.As(err, &typed):
@@ -293,6 +293,8 @@ func explain(err error) *result.Error {
 	}
 	return &result.Error{Summary: summary, Detail: err.Error()}
 }
+
+const circuitOpen = "Circuit breaker is open"
 
 var summaries = map[sdk.ErrorKind]string{
 	sdk.Unauthenticated: "Sign-in was refused",
