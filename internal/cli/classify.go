@@ -38,15 +38,15 @@ func newClassify(p *process) *cobra.Command {
 		Use:   "classify [--suite DIR] FILE",
 		Short: "Say whose fault the failure in a debug session was",
 		Long: `Classify debug sessions, as the platform's poll answers them, from a file or, with
--, from standard input. With --suite, the suite's classifier script and rules are
-asked first, as in a run, and its actions' declared error codes count.
+-, from standard input. With --suite, the suite's classifier script, hook plugins and
+rules are asked first, as in a run, and its actions' declared error codes count.
 
 With --jsonl, each line of the file is a session, or {"id": …, "session": {…}},
 and each line of the answer is a JSON document with id, classification, category,
 confidence, reason and source.
 
 Exit status 0 says that every session was classified, 1 that a line was not a
-failed session, 2 wrong usage, 3 that the suite's script failed.`,
+failed session, 2 wrong usage, 3 that the suite's script or a hook plugin failed.`,
 		Example: `  # One session, and what spoke for the answer
   assay classify --explain session.json
 
@@ -111,7 +111,7 @@ type classification struct {
 }
 
 // useSuite makes the suite's classifier the one that is asked. release ends
-// its hook process.
+// its hook processes.
 func (c *classification) useSuite(ctx context.Context) (release func(), err error) {
 	p := c.process
 	logger, err := p.logger(c.options.logLevel, func(s string) string { return c.classifier.Redactor.With(nil).String(s) })
@@ -141,8 +141,8 @@ func (c *classification) useSuite(ctx context.Context) (release func(), err erro
 			Handlers: action.Options{Client: action.NewClient(), Logger: handlerLog(ctx, logger)},
 		})
 	}
-	if !found.diags.HasErrors() && s.plan.ClassifyScript != "" {
-		diags, err := s.configureHook(ctx, host)
+	if !found.diags.HasErrors() {
+		diags, err := s.configureClassifiers(ctx, host)
 		found.add(s.spec, diags)
 		if err != nil {
 			return nil, &exitError{exitUndecided, err}

@@ -41,9 +41,60 @@ func TestPluginNew(t *testing.T) {
 			}
 			report, out := conformance(t, filepath.Join(module, "plugintest.json"), filepath.Join(module, "bin", "plugin"))
 			assertConforms(t, report, out, skipped...)
+			if kind == "hook" {
+				useNewHook(t, module)
+			}
 		})
 	}
 }
+
+// useNewHook runs a suite that uses the new hook plugin: it sets a field of the
+// input.
+func useNewHook(t *testing.T, module string) {
+	t.Helper()
+	dir := suite(t, "s.assay.hcl", newHookSuite)
+	if err := goCommand(t, module, "build", "-o", filepath.Join(dir, "bin", "plugin"), "."); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"init", "run"} {
+		if out := run(t, dir, nil, command, "."); out.code != 0 {
+			t.Errorf("assay %s: exit status %d\n%s%s", command, out.code, out.stdout, out.stderr)
+		}
+	}
+}
+
+const newHookSuite = `
+plugin "mine" {
+  source = "./bin/plugin"
+  field  = "by"
+}
+plugin "auth" {
+  token_url     = "${sandbox.url}/api/v2/oauth/token"
+  client_id     = "demo"
+  client_secret = "sandbox"
+}
+plugin "cxone" {
+  auth        = plugin.auth
+  base_url    = sandbox.url
+  environment = "test"
+}
+action "a" {
+  id     = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+  input  = object({ name = string, by = optional(string) })
+  output = object({ by = string })
+  handler {
+    output = { by = input.by }
+  }
+}
+vector "v" {
+  action = action.a
+  input  = { name = "Ada" }
+  expect {
+    status = "COMPLETED"
+    output = { by = "my-hook" }
+  }
+}
+`
 
 // goCommand runs the go command with the tester's own environment.
 func goCommand(t *testing.T, dir string, args ...string) error {

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/pluginhost"
 	"github.com/assay-cx/assay/internal/runner"
@@ -99,15 +98,30 @@ func (s *suite) compileScripts(ctx context.Context) (hcl.Diagnostics, error) {
 	return nil, err
 }
 
-// configureHook starts the suite's scripts alone.
-func (s *suite) configureHook(ctx context.Context, host *pluginhost.Host) (hcl.Diagnostics, error) {
-	block, err := s.hook(0)
-	if err != nil {
-		return nil, err
+// configureClassifiers starts those alone who are asked to classify.
+func (s *suite) configureClassifiers(ctx context.Context, host *pluginhost.Host) (hcl.Diagnostics, error) {
+	s.stack(0)
+	s.processes = map[string]*pluginhost.Process{}
+	var plugins []*plan.Plugin
+	for _, p := range s.plan.Plugins {
+		switch {
+		case !p.Is(sdk.KindHook):
+			continue
+		case p.Attributes == nil:
+			return nil, fmt.Errorf("plugin %q has settings that have no value here: give its variables one with --var; what refers to a mock or the sandbox has one in a run only", p.Name)
+		}
+		s.processes[p.Name] = host.LaunchBlock(s.block(p.Name, p.Source, p.Version))
+		plugins = append(plugins, p)
 	}
-	s.stacks = map[string]*invoke.Stack{}
-	s.processes = map[string]*pluginhost.Process{hookPlugin: host.Launch(hookPlugin, "builtin/"+hookPlugin)}
-	return s.configurePlugins(ctx, []*plan.Plugin{block}, nil)
+	if s.plan.ClassifyScript != "" {
+		block, err := s.hook(0)
+		if err != nil {
+			return nil, err
+		}
+		s.processes[hookPlugin] = host.Launch(hookPlugin, "builtin/"+hookPlugin)
+		plugins = append(plugins, block)
+	}
+	return s.configurePlugins(ctx, plugins, nil)
 }
 
 // hook is the plugin block that the spec does not have to write.
