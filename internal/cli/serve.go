@@ -89,6 +89,10 @@ Exit status:
 	return command
 }
 
+// restartsRenewed is how long a plugin has to be up to be started again as often
+// as at first: a monitor is to outlive the odd crash of a year.
+const restartsRenewed = time.Hour
+
 func (o *serveOptions) execute(ctx context.Context, p *process) error {
 	if o.alertRules {
 		_, err := fmt.Fprint(p.stdout, serve.AlertRules)
@@ -108,6 +112,7 @@ func (o *serveOptions) execute(ctx context.Context, p *process) error {
 		return err
 	}
 	defer s.close(ctx)
+	s.host.Renew(restartsRenewed)
 	actions, err := s.measurable()
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ const (
 // generation is one process of a plugin, from its start to its end.
 type generation struct {
 	process  *Process
-	number   int                        // 0 for the first, else which restart it is
+	number   int                        // 0 for the first, else which restart since the first, or since one that lasted
 	settings *pluginv1.ConfigureRequest // of a restart
 
 	kill   func() // ends the process at once, or keeps it from starting
@@ -51,6 +51,7 @@ type generation struct {
 
 	writes atomic.Int64  // to the connection
 	lost   chan struct{} // closed when the connection is gone: there is no other to this process
+	lasted time.Duration // how long the connection was there; set when it is lost
 	hung   atomic.Bool   // killed, because it did not answer
 }
 
@@ -65,6 +66,13 @@ func newGeneration(p *Process, number int, settings *pluginv1.ConfigureRequest) 
 
 func (g *generation) isReady() bool { return isClosed(g.ready) }
 func (g *generation) isLost() bool  { return isClosed(g.lost) }
+
+// hasLasted reports whether a process that is gone was up for so long that what
+// went before is forgotten.
+func (g *generation) hasLasted() bool {
+	renewal := g.process.host.renewal
+	return g.isLost() && renewal > 0 && g.lasted >= renewal
+}
 
 func isClosed(c <-chan struct{}) bool {
 	select {
@@ -219,7 +227,9 @@ func (g *generation) failedStart(err error) error {
 
 // watch ends the process when its connection is gone.
 func (g *generation) watch() {
+	connected := time.Now()
 	g.link.WaitForStateChange(g.link.process, connectivity.Ready)
+	g.lasted = time.Since(connected)
 	close(g.lost)
 	g.awaitExit(exitWait)
 	g.kill()

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/assay-cx/assay/internal/pluginsource"
 	"github.com/assay-cx/assay/plugins/pluginv1"
@@ -46,6 +47,7 @@ type Options struct {
 // Host runs plugins. It must be closed.
 type Host struct {
 	options Options
+	renewal time.Duration // see Renew
 
 	open   sync.Once // at the first launch: a host that only describes leaves nothing
 	shared *shared
@@ -69,6 +71,11 @@ type shared struct {
 
 // New is a host without plugins.
 func New(options Options) *Host { return &Host{options: options} }
+
+// Renew lets a plugin whose process has been up that long be restarted as often
+// as at first: for a host that is to live for days. It is called before the
+// first launch.
+func (h *Host) Renew(after time.Duration) { h.renewal = after }
 
 // Launch starts a plugin that no block has to name: a built-in one.
 func (h *Host) Launch(name, source string) *Process {

@@ -14,7 +14,8 @@ import (
 )
 
 // restartWaits are the waits before each restart of a plugin. There are no
-// more restarts than that: what dies again and again does not get well.
+// more restarts than that: what dies again and again does not get well. See
+// Host.Renew for the exception.
 var restartWaits = [...]time.Duration{0, 100 * time.Millisecond, 500 * time.Millisecond}
 
 // Process is a plugin that was launched. When its process ends of itself, or
@@ -107,13 +108,17 @@ func (p *Process) succeed(method string) (last, next *generation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last = p.latest
-	switch {
-	case !last.isReady(), last.err == nil && !last.isLost():
+	if !last.isReady() || last.err == nil && !last.isLost() {
 		return last, last
-	case p.stopping.Load(), p.configured == nil, last.number == len(restartWaits):
+	}
+	spent := last.number
+	if last.hasLasted() {
+		spent = 0
+	}
+	if p.stopping.Load() || p.configured == nil || spent == len(restartWaits) {
 		return last, nil
 	}
-	p.latest = newGeneration(p, last.number+1, p.configured)
+	p.latest = newGeneration(p, spent+1, p.configured)
 	p.restarts[operationOf(method)]++
 	go p.latest.follow(last)
 	return last, p.latest

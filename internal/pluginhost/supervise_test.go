@@ -99,6 +99,38 @@ func TestThreeRestartsAndNoMore(t *testing.T) {
 	wantRestarts(t, process, map[string]int64{"call": 3})
 }
 
+// A process that was up for long enough earns the restarts back.
+func TestRenewedRestarts(t *testing.T) {
+	for name, test := range map[string]struct {
+		after    time.Duration
+		restarts int64
+	}{
+		"it lasted":         {time.Nanosecond, 7},
+		"it did not":        {time.Hour, 3},
+		"the host is short": {0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := newHost(t)
+			host.Renew(test.after)
+			process := host.Launch("helper", "builtin/helper")
+			client, err := process.Client(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.Configure(t.Context(), sdk.Config{Attributes: json.RawMessage(`{}`)}); err != nil {
+				t.Fatal(err)
+			}
+			for n := range int64(8) {
+				if crash := crashOf(t, client, "exit"); crash.Sent != (n <= test.restarts) {
+					t.Errorf("crash %d: %v", n, crash)
+				}
+			}
+			wantRestarts(t, process, map[string]int64{"call": test.restarts})
+		})
+	}
+}
+
 // A call that found no connection did not reach the plugin, and says so: it is
 // safe to make again.
 func TestCallThatNeverLeft(t *testing.T) {
