@@ -28,6 +28,9 @@ const (
 	// pause is how long a sink whose breaker is open is left alone, where its
 	// block does not say.
 	pause = 30 * time.Second
+	// rest is how long a sink is left alone whose plugin failed, or died: the
+	// host starts it again. It is short, so that a run's Grace suffices.
+	rest = time.Second
 )
 
 // errDisabled is why letters to a sink that answered 410 die unsent.
@@ -211,12 +214,22 @@ func (c *courier) deliver(ctx context.Context, batch []*letter) []error {
 		if errors.As(err, &partial) && slices.Contains(partial.Errs, nil) {
 			return nil
 		}
+		if isPluginsOwn(err) && !c.leaveAlone(rest) {
+			return invoke.Uncounted(err) // died with others, which the breaker has heard of
+		}
 		return err
 	})
 	if partial != nil {
 		return partial.Errs
 	}
 	return slices.Repeat([]error{err}, len(batch))
+}
+
+// isPluginsOwn reports whether the plugin itself failed, or died: its receiver
+// has nothing to do with it.
+func isPluginsOwn(err error) bool {
+	var typed *sdk.Error
+	return err != nil && (!errors.As(err, &typed) || typed.Kind == sdk.Internal)
 }
 
 // outcome is what becomes of a letter after an attempt.
@@ -237,19 +250,25 @@ func (c *courier) outcome(ctx context.Context, l *letter, err error) outcome {
 	}
 	var typed *sdk.Error
 	switch {
-	case !errors.As(err, &typed), typed.Kind == sdk.Internal:
-		// The plugin itself failed, or died: the letters behind are not to suffer.
-		c.leaveAlone(pause)
-	case typed.RetryAfter > 0:
+	case isPluginsOwn(err):
+		c.leaveAlone(rest) // the letters behind are not to suffer
+	case errors.As(err, &typed) && typed.RetryAfter > 0:
 		c.leaveAlone(min(typed.RetryAfter, maxRetryAfter))
 	}
 	return out
 }
 
-// leaveAlone pauses the sink as a whole: what a receiver asks for, or an open
-// breaker, holds for all letters.
-func (c *courier) leaveAlone(d time.Duration) {
-	c.until.Store(max(c.until.Load(), time.Now().Add(d).UnixNano()))
+// leaveAlone pauses the sink as a whole: what a receiver asks for, an open
+// breaker or a dead plugin, holds for all letters. first says that it was not
+// paused already.
+func (c *courier) leaveAlone(d time.Duration) (first bool) {
+	now := time.Now()
+	for {
+		until := c.until.Load()
+		if c.until.CompareAndSwap(until, max(until, now.Add(d).UnixNano())) {
+			return until <= now.UnixNano()
+		}
+	}
 }
 
 // stir wakes feed.

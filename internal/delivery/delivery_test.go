@@ -182,6 +182,56 @@ func TestDeliveryIsTriedAgainUnderTheSameID(t *testing.T) {
 	})
 }
 
+// A plugin that dies with as many letters as are delivered at once dies once:
+// its breaker stays closed, and all is delivered within the run's grace.
+func TestWhatACrashTookIsDeliveredInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &receiver{}
+		var inFlight atomic.Int64
+		died := make(chan struct{})
+		w.fail = func(context.Context) error {
+			n := inFlight.Add(1)
+			if n > atOnce {
+				return nil
+			}
+			if n == atOnce {
+				close(died)
+			}
+			<-died
+			return &sdk.Error{Kind: sdk.Internal, Message: "the plugin crashed", Sent: true}
+		}
+		sink := webhook(w)
+		f := open(t, sink)
+		const events = 100
+		record(t, f, events)
+		counts, _, err := f.Close(t.Context())
+		if err != nil || counts[0].Delivered != events || counts[0].Queued != 0 {
+			t.Errorf("error %v, counts %+v", err, counts)
+		}
+		if o := sink.Stack.Operations()[0]; o.Trips != 0 {
+			t.Errorf("the breaker opened: %+v", o)
+		}
+		w.assertOnce(t, events)
+	})
+}
+
+// A plugin that dies again and again opens its breaker all the same.
+func TestAPluginThatKeepsDyingOpensTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &receiver{fail: func(context.Context) error {
+			return &sdk.Error{Kind: sdk.Internal, Message: "the plugin crashed", Sent: true}
+		}}
+		sink := webhook(w)
+		f := open(t, sink)
+		const events = 100
+		record(t, f, events)
+		counts, _, err := f.Close(t.Context())
+		if o := sink.Stack.Operations()[0]; err != nil || o.Trips != 1 || counts[0].Queued != events {
+			t.Errorf("error %v, counts %+v, operations %+v", err, counts, o)
+		}
+	})
+}
+
 func TestWhatADeadReceiverDoesNotTakeIsDeliveredByTheNextRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -84,8 +84,20 @@ func trips(err error) bool {
 // excluded reports whether an error says nothing about the peer's health: a
 // 429 is the limiter's matter, a cancel the caller's.
 func excluded(err error) bool {
+	var uncounted *uncountedError
+	if errors.As(err, &uncounted) {
+		return true
+	}
 	return errors.Is(err, sdk.RateLimited) || errors.Is(err, context.Canceled) || errors.Is(err, errNoTime)
 }
+
+// Uncounted keeps an attempt's failure from the breaker: it has heard of it by
+// another attempt that failed for the same reason.
+func Uncounted(err error) error { return &uncountedError{err} }
+
+type uncountedError struct{ error }
+
+func (e *uncountedError) Unwrap() error { return e.error }
 
 func (o *operation) remember(err error) {
 	switch {
