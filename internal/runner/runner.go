@@ -54,9 +54,9 @@ type Listener interface {
 
 // Runner is everything that one suite's run needs.
 type Runner struct {
-	Plan     *plan.Plan
-	RunID    string
-	Targets  map[string]*Target // by plugin name
+	Plan    *plan.Plan
+	RunID   string
+	Targets map[string]*Target // by plugin name
 	// Classifiers are asked to classify, Hooks for all else, in their orders.
 	Classifiers, Hooks []Hook
 
