@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assay-cx/assay/internal/invoke"
 	"github.com/assay-cx/assay/internal/pluginhost"
 	"github.com/assay-cx/assay/internal/pluginsource"
 	"github.com/assay-cx/assay/plugins/sdk"
@@ -176,6 +177,59 @@ func TestDeadlineAndCancelReachThePlugin(t *testing.T) {
 	_, err = client.Call(ctx, "wait", nil)
 	if !errors.Is(err, context.Canceled) || !errors.Is(err, sdk.Canceled) {
 		t.Errorf("cancel: got %#v", err)
+	}
+}
+
+// The end of a call keeps its kind in both directions: the plugin's context
+// says whether it is the deadline or a cancel, and the host's caller has its own
+// cause back. The cause itself stays with the host.
+func TestEndsOfCallsKeepTheirKind(t *testing.T) {
+	t.Parallel()
+	stopped := errors.New("the run was stopped")
+	over := errors.New("the suite's time is over")
+	for name, test := range map[string]struct {
+		policy invoke.Policy
+		begin  func(ctx context.Context) (context.Context, context.CancelFunc)
+		want   error // to errors.Is
+		plugin ending
+	}{
+		"the attempt's time": {
+			invoke.Policy{Timeout: time.Second},
+			context.WithCancel, sdk.Timeout, ending{Deadline: true, Cause: "context deadline exceeded"},
+		},
+		"the caller's deadline": {
+			invoke.Policy{},
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeoutCause(ctx, time.Second, over)
+			}, nil, ending{Deadline: true, Cause: "context deadline exceeded"},
+		},
+		"the caller's cancel": {
+			invoke.Policy{},
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancelCause(ctx)
+				time.AfterFunc(200*time.Millisecond, func() { cancel(stopped) })
+				return ctx, func() { cancel(nil) }
+			}, stopped, ending{Canceled: true, Cause: "context canceled"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := launch(t, newHost(t))
+			ctx, cancel := test.begin(t.Context())
+			defer cancel()
+			err := invoke.New("helper", test.policy, 1).Do(ctx, invoke.Call, func(ctx context.Context) error {
+				_, err := client.Call(ctx, "wait", nil)
+				return err
+			})
+			if test.want == nil && !errors.Is(err, sdk.Timeout) && !errors.Is(err, over) { // whichever ends first
+				t.Errorf("the host has %#v", err)
+			} else if test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("the host has %#v, want %v", err, test.want)
+			}
+			if seen := call[ending](t, client, "ended"); seen != test.plugin {
+				t.Errorf("the plugin saw %+v, want %+v", seen, test.plugin)
+			}
+		})
 	}
 }
 

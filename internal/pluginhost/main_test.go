@@ -3,6 +3,7 @@ package pluginhost_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -62,9 +63,26 @@ func builtins() map[string]sdk.Plugin {
 }
 
 // helper is a hook whose name says what it does.
-type helper struct{ settings struct{ Greeting string } }
+type helper struct {
+	settings struct{ Greeting string }
+	ended    chan ending // of the calls of wait
+}
 
-func newHelper() *helper { return new(helper) }
+func newHelper() *helper { return &helper{ended: make(chan ending, 8)} }
+
+// ending is what a plugin sees of the end of a call's context.
+type ending struct {
+	Deadline, Canceled bool
+	Cause              string
+}
+
+func endingOf(ctx context.Context) ending {
+	return ending{
+		Deadline: errors.Is(ctx.Err(), context.DeadlineExceeded),
+		Canceled: errors.Is(ctx.Err(), context.Canceled),
+		Cause:    context.Cause(ctx).Error(),
+	}
+}
 
 func (h *helper) Describe() sdk.Description {
 	return sdk.Description{Name: "helper", Version: "1.2.3", Summary: "Helps the tests."}
@@ -139,7 +157,10 @@ func (h *helper) Call(ctx context.Context, name string, document json.RawMessage
 		<-ctx.Done()
 	case "wait":
 		<-ctx.Done()
-		return nil, ctx.Err()
+		h.ended <- endingOf(ctx)
+		return nil, fmt.Errorf("look for an answer: %w", ctx.Err())
+	case "ended": // how the last wait did
+		return json.Marshal(<-h.ended)
 	case "limited":
 		return nil, &sdk.Error{Kind: sdk.RateLimited, Message: "slow down", RetryAfter: time.Second, HTTPStatus: 429, Sent: true}
 	}

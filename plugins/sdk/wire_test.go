@@ -224,9 +224,14 @@ func TestUntypedErrors(t *testing.T) {
 		kind sdk.ErrorKind
 		text string
 	}{
-		"plain":        {func(context.Context) error { return errors.New("disk on fire") }, sdk.Internal, "disk on fire"},
-		"deadline":     {func(context.Context) error { return context.DeadlineExceeded }, sdk.Timeout, ""},
-		"canceled":     {func(context.Context) error { return context.Canceled }, sdk.Canceled, ""},
+		"plain":    {func(context.Context) error { return errors.New("disk on fire") }, sdk.Internal, "disk on fire"},
+		"deadline": {func(context.Context) error { return context.DeadlineExceeded }, sdk.Timeout, ""},
+		"canceled": {func(context.Context) error { return context.Canceled }, sdk.Canceled, ""},
+		"own deadline": {func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeoutCause(ctx, 0, errors.New("too slow"))
+			defer cancel()
+			return fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
+		}, sdk.Timeout, "too slow"},
 		"panic":        {func(context.Context) error { panic("secret") }, sdk.Internal, "the plugin panicked in Token"},
 		"panic error":  {func(context.Context) error { panic(errors.New("secret")) }, sdk.Internal, "the plugin panicked in Token"},
 		"nil pointer":  {func(context.Context) error { return nowhere.err }, sdk.Internal, "nil pointer dereference"},
