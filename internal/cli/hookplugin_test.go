@@ -83,7 +83,7 @@ vector "fails" {
 
 const (
 	stampClassifier = `function classify(failure)
-  if failure.vector:find("of_lua", 1, true) then return "timeout" end
+  return failure.vector:find("of_lua", 1, true) and "timeout" or nil
 end
 `
 	stampHooks = `function before_vector(vector)

@@ -194,22 +194,22 @@ func TestEndsOfCallsKeepTheirKind(t *testing.T) {
 		plugin ending
 	}{
 		"the attempt's time": {
-			invoke.Policy{Timeout: time.Second},
-			context.WithCancel, sdk.Timeout, ending{Deadline: true, Cause: "context deadline exceeded"},
+			policy: invoke.Policy{Timeout: time.Second}, begin: context.WithCancel,
+			want: sdk.Timeout, plugin: ending{Deadline: true, Cause: "context deadline exceeded"},
 		},
 		"the caller's deadline": {
-			invoke.Policy{},
-			func(ctx context.Context) (context.Context, context.CancelFunc) {
+			begin: func(ctx context.Context) (context.Context, context.CancelFunc) {
 				return context.WithTimeoutCause(ctx, time.Second, over)
-			}, nil, ending{Deadline: true, Cause: "context deadline exceeded"},
+			},
+			plugin: ending{Deadline: true, Cause: "context deadline exceeded"},
 		},
 		"the caller's cancel": {
-			invoke.Policy{},
-			func(ctx context.Context) (context.Context, context.CancelFunc) {
+			begin: func(ctx context.Context) (context.Context, context.CancelFunc) {
 				ctx, cancel := context.WithCancelCause(ctx)
 				time.AfterFunc(200*time.Millisecond, func() { cancel(stopped) })
 				return ctx, func() { cancel(nil) }
-			}, stopped, ending{Canceled: true, Cause: "context canceled"},
+			},
+			want: stopped, plugin: ending{Canceled: true, Cause: "context canceled"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
