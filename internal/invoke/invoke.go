@@ -146,7 +146,6 @@ func (s *Stack) do(ctx context.Context, op Operation, attempt func(context.Conte
 		if err != nil {
 			return err
 		}
-		o.retries.Add(1)
 		if err := o.sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -208,7 +207,13 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// mayReplay is false of an open breaker, whatever opened it: who needs it is
+// told so at once.
 func mayReplay(op Operation, err error) bool {
+	var open *OpenError
+	if errors.As(err, &open) {
+		return false
+	}
 	var typed *sdk.Error
 	return op.Replay != nil && errors.As(err, &typed) && op.Replay(typed)
 }
@@ -234,6 +239,9 @@ func (s *Stack) once(ctx context.Context, o *operation, limits limits, try int, 
 	}
 	s.pace.sent.Add(1)
 	o.attempts.Add(1)
+	if try > 1 {
+		o.retries.Add(1)
+	}
 	began := time.Now()
 	attemptCtx, cancel := context.WithDeadline(ctx, earlier(began.Add(s.policy.Timeout), limits.tries))
 	defer cancel()

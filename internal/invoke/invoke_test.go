@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -171,6 +172,50 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		}
 		if trips := stack.Operations()[1].Trips; trips != 1 {
 			t.Errorf("%d trips counted, want 1", trips)
+		}
+	})
+}
+
+// What opened the breaker may be tried again; the breaker itself may not, and
+// a try that it refuses is none.
+func TestOpenBreakerIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := typed(sdk.Unavailable, true, 503)
+		stack := New("p", Policy{Failures: 3}, 1)
+		fail := func(context.Context) error { return down }
+		if err := stack.Do(t.Context(), Submit, fail); !errors.Is(err, down) {
+			t.Fatal(err)
+		}
+		started := time.Now()
+		for range 5 {
+			var open *OpenError
+			if err := stack.Do(t.Context(), Submit, fail); !errors.As(err, &open) || !errors.Is(err, down) {
+				t.Errorf("error %v, want the open breaker and why", err)
+			}
+		}
+		if waited := time.Since(started); waited != 0 {
+			t.Errorf("calls waited %s for an open breaker", waited)
+		}
+		if got := stack.Operations()[0]; got.Calls != 6 || got.Attempts != 3 || got.Retries != 2 {
+			t.Errorf("%d calls in %d attempts, %d of them retries; want 6 in 3, 2 of them retries", got.Calls, got.Attempts, got.Retries)
+		}
+	})
+}
+
+// A call whose second try finds the breaker open, as other calls' failures
+// have opened it by then, had one attempt and no retry.
+func TestBreakerThatOpensInAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stack := New("p", Policy{Failures: 4, OpenFor: time.Hour}, 1)
+		var calls sync.WaitGroup
+		for range 4 {
+			calls.Go(func() {
+				_ = stack.Do(t.Context(), Submit, func(context.Context) error { return typed(sdk.Unavailable, true, 503) })
+			})
+		}
+		calls.Wait()
+		if got := stack.Operations()[0]; got.Calls != 4 || got.Attempts != 4 || got.Retries != 0 || got.Trips != 1 {
+			t.Errorf("%+v: want 4 calls in 4 attempts without a retry, and 1 trip", got)
 		}
 	})
 }

@@ -347,6 +347,8 @@ func TestASubmitOfUnknownFateIsSaid(t *testing.T) {
 		"not sent":        {&sdk.Error{Kind: sdk.Unavailable}, false, 3},
 		"compile error":   {&sdk.Error{Kind: sdk.Unavailable, Sent: true, HTTPStatus: 500}, false, 1},
 		"not in the room": {&sdk.Error{Kind: sdk.Forbidden, Sent: true, HTTPStatus: 403}, false, 1},
+		"refused":         {&sdk.Error{Kind: sdk.Invalid, Sent: true}, false, 1}, // by a platform that has no HTTP
+		"too many":        {&sdk.Error{Kind: sdk.RateLimited, Sent: true}, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

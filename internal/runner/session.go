@@ -57,6 +57,10 @@ func mayHaveStarted(err error) bool {
 	if !errors.As(err, &typed) || !typed.Sent {
 		return false
 	}
+	switch typed.Kind {
+	case sdk.RateLimited, sdk.Unauthenticated, sdk.Forbidden, sdk.NotFound, sdk.Invalid, sdk.Unsupported:
+		return false
+	}
 	status := typed.HTTPStatus
 	return status == 0 || status/100 == 2 || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
 }
