@@ -226,6 +226,7 @@ type builder struct {
 	resolving map[string]bool // locals being evaluated, to find cycles
 	scope     *hcl.EvalContext
 	targets   []*Plugin
+	unknown   bool // what some plugin is could not be told: it may be a target
 	actionOf  map[string]*Action
 	inputs    map[string]*schema.Schema // by schema file, so that each is compiled once
 }

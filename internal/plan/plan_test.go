@@ -371,6 +371,10 @@ func TestDiagnostics(t *testing.T) {
 			base + "plugin \"sink\" { source = \"builtin/sinc\" }\n",
 			[]string{`18: Plugin not usable: The plugin "sink" has the source "builtin/sinc": there is no such plugin.`},
 		},
+		"target that is not there": { // that there is none to run on is no news
+			strings.Replace(base, `plugin "cxone" {`, "plugin \"cxone\" {\n  source = \"builtin/cxon\"", 1) + "vector \"v\" {\n  action = action.sync\n  input = { sku = \"1\" }\n}\n",
+			[]string{`6: Plugin not usable: The plugin "cxone" has the source "builtin/cxon": there is no such plugin.`},
+		},
 		"action id": {
 			strings.Replace(base, `"00ff"`, `"00FG"`, 1),
 			[]string{`10: Invalid action id: The id must be four hex digits, not "00FG".`},

@@ -35,6 +35,7 @@ func (b *builder) plugins(ctx context.Context) {
 	for _, spec := range b.suite.Plugins {
 		p := b.plugin(ctx, spec)
 		if p == nil {
+			b.unknown = true
 			continue
 		}
 		b.plan.Plugins = append(b.plan.Plugins, p)

@@ -58,8 +58,21 @@ func (e *CrashError) Summary() string {
 	return "A plugin crashed"
 }
 
+// lastLines quotes the end of what a plugin wrote. Of a program in Go that is
+// a stack: the line that says why stands above it.
 func lastLines(lines []string) string {
-	return "its last lines: " + strings.Join(lines[max(0, len(lines)-shownLines):], " | ")
+	why := -1
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			why = i
+		}
+	}
+	from := max(0, len(lines)-shownLines)
+	shown := strings.Join(lines[from:], " | ")
+	if why >= 0 && why < from {
+		shown = lines[why] + " | … | " + shown
+	}
+	return "its last lines: " + shown
 }
 
 // Unwrap types the error as the SDK does.

@@ -69,7 +69,7 @@ func TestCrash(t *testing.T) {
 			if !strings.Contains(strings.Join(crash.Stderr, "\n"), test.line) {
 				t.Errorf("%q is not in its last lines %q", test.line, crash.Stderr)
 			}
-			if message := err.Error(); !strings.Contains(message, `plugin "helper" crashed (`+test.status) || strings.Contains(message, "\n") {
+			if message := err.Error(); !strings.Contains(message, `plugin "helper" crashed (`+test.status) || !strings.Contains(message, test.line) || strings.Contains(message, "\n") {
 				t.Errorf("the message is %q", message)
 			}
 			var typed *sdk.Error

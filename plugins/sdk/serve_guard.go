@@ -96,7 +96,7 @@ func (g *guard) inOrder(operation string) error {
 // panicked quotes the runtime's own panics only: what else was thrown may be
 // anything, a secret too.
 func panicked(operation string, value any) *Error {
-	failure := &Error{Kind: Internal, Sent: true, Message: fmt.Sprintf("the plugin panicked in %s; the stack is in its stderr", operation)}
+	failure := &Error{Kind: Internal, Sent: true, Message: fmt.Sprintf("the plugin panicked in %s; its stack is in assay's log at --log-level debug", operation)}
 	var fault runtime.Error
 	if err, ok := value.(error); ok && errors.As(err, &fault) {
 		failure.Detail = fault.Error()
