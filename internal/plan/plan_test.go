@@ -20,6 +20,7 @@ import (
 
 // The plugins of the tests, with the attributes that matter here.
 var described = map[string]sdk.Description{
+	"builtin/terse": {Kinds: []sdk.Kind{sdk.KindSink}, Schema: sdk.Schema{Attributes: []sdk.Attribute{{Name: "to", Type: sdk.String, Required: true}}}},
 	"builtin/auth": {Kinds: []sdk.Kind{sdk.KindAuth}, Schema: sdk.Schema{Attributes: []sdk.Attribute{
 		{Name: "client_id", Type: sdk.String, Required: true, Description: "The client's id."},
 		{Name: "client_secret", Type: sdk.String, Sensitive: true},
@@ -366,6 +367,13 @@ func TestDiagnostics(t *testing.T) {
 		"missing setting": {
 			strings.Replace(base, `base_url = "http://127.0.0.1:1"`, "", 1),
 			[]string{`5: Missing required attribute: The plugin "cxone" needs the attribute "base_url": Where.`},
+		},
+		"missing setting that is not described": {
+			base + "plugin \"terse\" {}\nplugin \"terser\" {\n  source = \"builtin/terse\"\n  to = null\n}\n",
+			[]string{
+				`18: Missing required attribute: The plugin "terse" needs the attribute "to".`,
+				`21: Missing required attribute: to is null here, and it must have a value.`,
+			},
 		},
 		"plugin that is not there": {
 			base + "plugin \"sink\" { source = \"builtin/sinc\" }\n",

@@ -144,7 +144,7 @@ func (b *builder) pluginAttributes(spec *specfile.Plugin, schema sdk.Schema) jso
 		if given == nil {
 			if a.Required {
 				b.errorf(spec.Range, "Missing required attribute", fmt.Sprintf(
-					"The plugin %q needs the attribute %q: %s.", spec.Name, a.Name, strings.TrimSuffix(a.Description, ".")))
+					"The plugin %q needs the attribute %q%s.", spec.Name, a.Name, meaning(a)))
 			}
 			if len(a.Default) > 0 {
 				document[a.Name] = a.Default
@@ -211,7 +211,7 @@ func (b *builder) pluginValue(expr hcl.Expression, a sdk.Attribute) (document js
 		return nil, false
 	}
 	if value.IsNull() && a.Required {
-		b.errorf(expr.Range(), "Missing required attribute", fmt.Sprintf("%s is null here, and it must have a value: %s.", a.Name, a.Description))
+		b.errorf(expr.Range(), "Missing required attribute", fmt.Sprintf("%s is null here, and it must have a value%s.", a.Name, meaning(a)))
 		return nil, false
 	}
 	if !value.IsWhollyKnown() {
@@ -301,4 +301,14 @@ func (b *builder) overrides(expr hcl.Expression, target *Plugin, extra map[strin
 		b.errorf(expr.Range(), "Plugin settings cannot be written as JSON", err.Error())
 	}
 	return encoded
+}
+
+// meaning is what a plugin says an attribute is, to stand at the end of a
+// sentence; empty where it says nothing.
+func meaning(a sdk.Attribute) string {
+	told := strings.TrimSuffix(a.Description, ".")
+	if told == "" {
+		return ""
+	}
+	return ": " + told
 }

@@ -44,10 +44,26 @@ func (h *Host) Describe(ctx context.Context, block pluginsource.Block) (sdk.Desc
 	if err != nil {
 		return sdk.Description{}, err
 	}
+	if known := h.options.Finder.Cache.Description(program.Hash); known != nil && !program.Dev {
+		if description, err := parseDescription(known); err == nil {
+			return description, checked(program)
+		}
+	}
 	return h.DescribeProgram(ctx, program)
 }
 
-// DescribeProgram asks a program what it is.
+// checked is why a program must not be used.
+func checked(program pluginsource.Program) error {
+	file, err := program.Open()
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// DescribeProgram asks a program what it is, and has it remembered. Bytes that
+// were asked before are asked again: a script may say something new through a
+// file beside it.
 func (h *Host) DescribeProgram(ctx context.Context, program pluginsource.Program) (sdk.Description, error) {
 	file, err := program.Open()
 	if err != nil {
@@ -55,13 +71,6 @@ func (h *Host) DescribeProgram(ctx context.Context, program pluginsource.Program
 	}
 	asked := command{path: program.Path, args: []string{"describe", "--json"}, file: file}
 	defer asked.close()
-	cache := h.options.Finder.Cache
-	// A script that somebody works on may say something new through a file beside it.
-	if known := cache.Description(program.Hash); known != nil && !program.Dev {
-		if description, err := parseDescription(known); err == nil {
-			return description, nil
-		}
-	}
 	text, err := h.ask(ctx, asked)
 	if err != nil {
 		return sdk.Description{}, fmt.Errorf("%s describe --json: %w", program.Path, err)
@@ -70,7 +79,7 @@ func (h *Host) DescribeProgram(ctx context.Context, program pluginsource.Program
 	if err != nil {
 		return sdk.Description{}, fmt.Errorf("%s describe --json: %w", program.Path, err)
 	}
-	if err := cache.KeepDescription(program.Hash, text); err != nil {
+	if err := h.options.Finder.Cache.KeepDescription(program.Hash, text); err != nil {
 		h.options.Logger.Debug("description not kept", "program", program.Path, "error", err)
 	}
 	return description, nil

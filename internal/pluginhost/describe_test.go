@@ -42,6 +42,7 @@ func measure(tb testing.TB, path string) pluginsource.Program {
 func newCachingHost(tb testing.TB) *pluginhost.Host {
 	tb.Helper()
 	o := options(tb, slog.New(slog.DiscardHandler))
+	o.Finder.Platform = platform
 	o.Finder.Cache.Dir = filepath.Join(tb.TempDir(), "cache")
 	host := pluginhost.New(o)
 	tb.Cleanup(func() {
@@ -52,12 +53,20 @@ func newCachingHost(tb testing.TB) *pluginhost.Host {
 	return host
 }
 
+// What a program says of itself is remembered for the suites that have it
+// locked. Whoever locks it asks it anew.
 func TestProgramsAreAskedOnce(t *testing.T) {
 	asked := filepath.Join(t.TempDir(), "asked")
 	program := script(t, fmt.Sprintf(`echo "$*" >> %s; echo '%s'`, asked, description))
-	host := newCachingHost(t)
+	host, block := newCachingHost(t), locked(t, program)
+	times := func(want int) {
+		t.Helper()
+		if calls, err := os.ReadFile(asked); err != nil || string(calls) != strings.Repeat("describe --json\n", want) {
+			t.Errorf("asked with %q, %v; want %d times", calls, err, want)
+		}
+	}
 	for range 3 {
-		d, err := host.DescribeProgram(t.Context(), program)
+		d, err := host.Describe(t.Context(), block)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,17 +74,33 @@ func TestProgramsAreAskedOnce(t *testing.T) {
 			t.Errorf("got %+v", d)
 		}
 	}
-	if calls, err := os.ReadFile(asked); err != nil || string(calls) != "describe --json\n" {
-		t.Errorf("asked with %q, %v", calls, err)
-	}
-	program.Dev = true // may say something new through a file beside it
+	times(1)
 	if _, err := host.DescribeProgram(t.Context(), program); err != nil {
 		t.Error(err)
 	}
-	if calls, _ := os.ReadFile(asked); strings.Count(string(calls), "\n") != 2 {
-		t.Errorf("asked with %q", calls)
+	times(2)
+	if err := os.Chmod(program.Path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.Describe(t.Context(), block); err == nil || !strings.Contains(err.Error(), "cannot be executed") {
+		t.Errorf("a program that is remembered is not checked: %v", err)
 	}
 }
+
+// locked is a block of a suite beside the program, which has it locked.
+func locked(t *testing.T, program pluginsource.Program) pluginsource.Block {
+	t.Helper()
+	dir, source := filepath.Dir(program.Path), "./"+filepath.Base(program.Path)
+	lock := pluginsource.Lock{Plugins: map[string]pluginsource.Locked{"acme": {
+		Source: source, Version: "1.2.3", Protocol: 1, Hashes: map[string]string{platform: program.Hash},
+	}}}
+	if _, err := lock.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	return pluginsource.Block{Dir: dir, Name: "acme", Source: source}
+}
+
+const platform = "test/test"
 
 func TestDescriptionsThatCannotBeUsed(t *testing.T) {
 	instead := func(old, new string) string {
@@ -150,7 +175,6 @@ func TestDescriptionSeesAllowedEnvironmentOnly(t *testing.T) {
 
 // Locked, a plugin runs from its own file; changed, it does not start.
 func TestLaunchFromAFile(t *testing.T) {
-	dir := t.TempDir()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -158,22 +182,15 @@ func TestLaunchFromAFile(t *testing.T) {
 	// A script, so that the test's binary knows which plugin to be. It stands
 	// where it finds its own folder, as scripts do.
 	body := fmt.Sprintf("#!/bin/sh\nexec %s plugin serve helper \"$@\"\n", executable)
-	path := filepath.Join(dir, "acme")
+	path := filepath.Join(t.TempDir(), "acme")
 	if err := os.WriteFile(path, []byte(body), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	hash := measure(t, path).Hash
+	block := locked(t, measure(t, path))
 	o := options(t, slog.New(slog.DiscardHandler))
-	o.Finder.Platform = "test/test"
-	lock := pluginsource.Lock{Plugins: map[string]pluginsource.Locked{"acme": {
-		Source: "./acme", Version: "1.2.3", Protocol: 1, Hashes: map[string]string{"test/test": hash},
-	}}}
-	if _, err := lock.Write(dir); err != nil {
-		t.Fatal(err)
-	}
+	o.Finder.Platform = platform
 	host := pluginhost.New(o)
 	defer func() { _ = host.Close(context.Background()) }()
-	block := pluginsource.Block{Dir: dir, Name: "acme", Source: "./acme"}
 	if d, err := host.Describe(t.Context(), block); err != nil || d.Name != "helper" {
 		t.Errorf("got %+v, %v", d, err)
 	}
