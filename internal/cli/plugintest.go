@@ -168,7 +168,7 @@ func (o *pluginTestOptions) finish(p *process, report pluginReport) error {
 func checkText(r sdktest.Result) string {
 	text := fmt.Sprintf("%-5s  %s", strings.ToUpper(string(r.Status)), r.Check)
 	if r.Seen != "" {
-		text += ": " + visible(r.Seen)
+		text += ": " + visible(strings.ReplaceAll(r.Seen, "\n", "; "))
 	}
 	return text + "\n       must " + r.Must + "\n"
 }
