@@ -14,37 +14,51 @@ type detector struct {
 	stands string // what stands in its place
 }
 
-// detectors run in this order, so that no part of one kind of number is taken
-// for another.
+// detectors find numbers; of those that overlap, what begins first counts.
 var detectors = []detector{
 	{regexp.MustCompile(`\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b`), isIBAN, "(iban)"},
-	{regexp.MustCompile(`\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}\b`), isPhone, "(phone)"},
-	{regexp.MustCompile(`\b\d(?:[ -]?\d){12,18}\b`), isCard, "(card)"},
+	{regexp.MustCompile(`\+\d{1,3}(?:[ ./\x{a0}-]?\(?\d{1,4}\)?){2,6}\b`), isPhone, "(phone)"},
+	{regexp.MustCompile(`\b\d(?:[ \x{a0}\x{2010}-\x{2015}-]?\d){12,18}\b`), isCard, "(card)"},
 	{regexp.MustCompile(`\b\d{3}-\d{2}-\d{4}\b`), isSSN, "(ssn)"},
 	{regexp.MustCompile(`(?:\(\d{3}\) ?|\b\d{3}[-. ])\d{3}[-. ]\d{4}\b`), nil, "(phone)"},
 }
 
-var email = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+`)
+var email = regexp.MustCompile(`[\pL\pN._%+-][\pL\pN._%+'-]*@[\pL\pN](?:[\pL\pN-]*[\pL\pN])?(?:\.[\pL\pN](?:[\pL\pN-]*[\pL\pN])?)+`)
 
 // personal masks card numbers, bank accounts, social security numbers, phone
 // numbers and e-mail addresses in free text. It looks for what is written as
 // such: a run of digits alone is not a phone number.
 func personal(text string) string {
-	if strings.Contains(text, "@") {
-		text = email.ReplaceAllString(text, "(email)")
+	text = splice(text, findAddresses(text))
+	text = splice(text, findNumbers(text))
+	text = maskEscaped(text, findAddresses)
+	return maskEscaped(text, findNumbers)
+}
+
+func findAddresses(text string) []span {
+	if !strings.Contains(text, "@") {
+		return nil
 	}
+	var spans []span
+	for _, at := range email.FindAllStringIndex(text, -1) {
+		spans = append(spans, span{at[0], at[1], "(email)"})
+	}
+	return spans
+}
+
+func findNumbers(text string) []span {
 	if !hasLongNumber(text) {
-		return text
+		return nil
 	}
+	var spans []span
 	for _, d := range detectors {
-		text = d.pattern.ReplaceAllStringFunc(text, func(match string) string {
-			if d.holds != nil && !d.holds(match) {
-				return match
+		for _, at := range d.pattern.FindAllStringIndex(text, -1) {
+			if d.holds == nil || d.holds(text[at[0]:at[1]]) {
+				spans = append(spans, span{at[0], at[1], d.stands})
 			}
-			return d.stands
-		})
+		}
 	}
-	return text
+	return spans
 }
 
 // fewestDigits is how many digits the shortest number looked for has at least.
@@ -55,13 +69,13 @@ const fewestDigits = 8
 // the patterns.
 func hasLongNumber(text string) bool {
 	run := 0
-	for i := range len(text) {
-		switch c := text[i]; {
+	for _, c := range text {
+		switch {
 		case c >= '0' && c <= '9':
 			if run++; run == fewestDigits {
 				return true
 			}
-		case c == ' ' || c == '-' || c == '.' || c == '(' || c == ')':
+		case strings.ContainsRune(" -./()\u00a0\u2010\u2011\u2012\u2013\u2014\u2015", c):
 		default:
 			run = 0
 		}

@@ -7,16 +7,21 @@ import (
 
 func TestPersonalDataIsMasked(t *testing.T) {
 	for text, want := range map[string]string{
-		"mail ann.lee+cc@example.co.uk now":           "mail (email) now",
-		"card 4111 1111 1111 1111 declined":           "card (card) declined",
-		"card 378282246310005":                        "card (card)",
-		"pan=5500-0055-5555-5559;":                    "pan=(card);",
-		"account DE89 3704 0044 0532 0130 00 is shut": "account (iban) is shut",
-		"GB82WEST12345698765432":                      "(iban)",
-		"ssn 123-45-6789":                             "ssn (ssn)",
-		"call +44 20 7946 0958 or +1 (555) 010-9999":  "call (phone) or (phone)",
-		"call (555) 010-9999, 555.010.9999":           "call (phone), (phone)",
-		`{"email":"a@b.io","phone":"+4915112345678"}`: `{"email":"(email)","phone":"(phone)"}`,
+		"mail ann.lee+cc@example.co.uk now":                       "mail (email) now",
+		"card 4111 1111 1111 1111 declined":                       "card (card) declined",
+		"card 378282246310005":                                    "card (card)",
+		"pan=5500-0055-5555-5559;":                                "pan=(card);",
+		"account DE89 3704 0044 0532 0130 00 is shut":             "account (iban) is shut",
+		"GB82WEST12345698765432":                                  "(iban)",
+		"ssn 123-45-6789":                                         "ssn (ssn)",
+		"call +44 20 7946 0958 or +1 (555) 010-9999":              "call (phone) or (phone)",
+		"call (555) 010-9999, 555.010.9999":                       "call (phone), (phone)",
+		"GET /users?email=ann%40example.com&tel=%2B4915112345678": "GET /users?email=(email)&tel=(phone)",
+		`{\"mail\":\"ann\u0040example.com\"}`:                     `{\"mail\":\"(email)\"}`,
+		"'ann.o'neil@exämple.de'":                                 "'(email)'",
+		"call +43/660 1234567":                                    "call (phone)",
+		"4111\u00a01111\u00a01111\u00a01111, 4111–1111–1111–1111": "(card), (card)",
+		`{"email":"a@b.io","phone":"+4915112345678"}`:             `{"email":"(email)","phone":"(phone)"}`,
 	} {
 		if got := (&Redactor{}).With(nil).Text(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
@@ -61,5 +66,12 @@ func BenchmarkPersonal(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		personal(text)
+	}
+}
+
+func TestPersonalNumbersInJSON(t *testing.T) {
+	got := (&Redactor{}).With(nil).JSON([]byte(`{"pan":4111111111111111,"at":1700000000000,"rate":0.4111111111111111}`))
+	if want := `{"at":1700000000000,"pan":"(card)","rate":0.4111111111111111}`; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

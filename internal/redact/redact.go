@@ -6,7 +6,9 @@
 package redact
 
 import (
+	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -84,7 +86,7 @@ func (v View) value(value any) any {
 	case string:
 		return v.Text(value)
 	case json.Number:
-		if text := v.String(value.String()); text != value.String() {
+		if text := v.number(value.String()); text != value.String() {
 			return text
 		}
 		return value
@@ -102,6 +104,14 @@ func (v View) value(value any) any {
 	default:
 		return value
 	}
+}
+
+// number masks a number. Only what is written as a whole one can be personal.
+func (v View) number(text string) string {
+	if strings.ContainsAny(text, ".eE") {
+		return v.String(text)
+	}
+	return v.Text(text)
 }
 
 // masker replaces a set of texts. A nil masker replaces nothing.
@@ -124,7 +134,7 @@ func newMasker(secrets []string) *masker {
 		}
 	}
 	// The longest first: a secret that holds another must not leave a rest.
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	forms = slices.Compact(forms)
 	m.forms = forms
 	pairs := make([]string, 0, 2*len(forms))
@@ -144,7 +154,24 @@ func (m *masker) mask(text string) string {
 	if m.whole[text] {
 		return Masked
 	}
-	return m.cut(m.replacer.Replace(text))
+	text = m.replacer.Replace(text)
+	return maskEscaped(splice(text, m.cuts(text)), m.find)
+}
+
+// find finds secrets, also the starts of those that are cut.
+func (m *masker) find(text string) []span {
+	spans := m.cuts(text)
+	for _, form := range m.forms {
+		for from := 0; ; {
+			at := strings.Index(text[from:], form)
+			if at < 0 {
+				break
+			}
+			from += at + len(form)
+			spans = append(spans, span{from - len(form), from, Masked})
+		}
+	}
+	return spans
 }
 
 // ellipsis ends what a plugin has shortened.
@@ -154,46 +181,43 @@ const ellipsis = "…"
 // masked where a shortened text cuts the rest of it off.
 const shortestCut = 4
 
-// cut masks the starts of secrets before an ellipsis.
-func (m *masker) cut(text string) string {
-	parts := strings.Split(text, ellipsis)
-	for i := range parts[:len(parts)-1] {
+// cuts finds the starts of secrets before an ellipsis.
+func (m *masker) cuts(text string) []span {
+	var spans []span
+	for end := 0; ; end += len(ellipsis) {
+		at := strings.Index(text[end:], ellipsis)
+		if at < 0 {
+			return spans
+		}
+		end += at
 		for _, form := range m.forms {
-			n := min(len(form)-1, len(parts[i]))
-			for n >= shortestCut && !strings.HasSuffix(parts[i], form[:n]) {
+			n := min(len(form)-1, end)
+			for n >= shortestCut && !strings.HasSuffix(text[:end], form[:n]) {
 				n--
 			}
 			if n >= shortestCut {
-				parts[i] = parts[i][:len(parts[i])-n] + Masked
+				spans = append(spans, span{end - n, end, Masked})
 				break
 			}
 		}
 	}
-	return strings.Join(parts, ellipsis)
 }
 
-// encodings are the forms in which a secret travels.
+// encodings are the forms in which a secret travels, but for those that
+// maskEscaped undoes.
 func encodings(secret string) []string {
-	forms := []string{secret}
-	add := func(form string) {
-		if form != secret {
-			forms = append(forms, form)
+	forms := []string{secret, strings.ReplaceAll(secret, " ", "+"), url.QueryEscape(secret), url.PathEscape(secret), quote(secret, true), quote(secret, false)}
+	slices.Sort(forms)
+	forms = slices.Compact(forms)
+	for _, text := range forms { // as they are now
+		raw := []byte(text)
+		for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			forms = append(forms, encoding.EncodeToString(raw), encoding.WithPadding(base64.NoPadding).EncodeToString(raw))
+			forms = append(forms, inside(encoding, raw)...)
 		}
 	}
-	add(url.QueryEscape(secret))
-	add(url.PathEscape(secret))
-	for _, html := range []bool{true, false} {
-		quoted := quote(secret, html)
-		add(quoted)
-		add(quote(quoted, html)) // JSON in a string of JSON
-	}
-	raw := []byte(secret)
-	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
-		add(encoding.EncodeToString(raw))
-		add(encoding.WithPadding(base64.NoPadding).EncodeToString(raw))
-		forms = append(forms, inside(encoding, raw)...)
-	}
-	return forms
+	digits := hex.EncodeToString([]byte(secret))
+	return append(forms, digits, strings.ToUpper(digits))
 }
 
 // quote is a text as it stands in a JSON string, <, > and & escaped or not.

@@ -2,8 +2,10 @@ package redact
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -168,4 +170,62 @@ func TestSecretsAreMaskedInsideAndCut(t *testing.T) {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}
+}
+
+// A tenant may have written a secret with any escapes, and mixed them.
+func TestSecretsAreMaskedHoweverTheyAreEscaped(t *testing.T) {
+	const secret = `s3cr3t/"+ü &x!'`
+	var r Redactor
+	r.Add(secret, "plain-s3cret")
+	component := strings.ReplaceAll(url.QueryEscape(secret), "+", "%20")
+	quoted, _ := json.Marshal(secret)
+	inner := string(quoted[1 : len(quoted)-1])
+	for name, form := range map[string]string{
+		"encodeURIComponent":  strings.NewReplacer("%21", "!", "%27", "'").Replace(component),
+		"RFC 3986":            component,
+		"lower-case URL":      strings.ToLower(url.QueryEscape(secret)),
+		"URL twice":           url.QueryEscape(url.QueryEscape(secret)),
+		"URL in JSON in JSON": strings.ReplaceAll(component, "%", `\\u0025`),
+		"JSON in ASCII":       `s3cr3t/\"+\u00fc &x!'`,
+		"JSON of PHP":         `s3cr3t\/\"+\u00fc &x!'`,
+		"all escaped":         `\u0073\u0033\u0063\u0072\u0033\u0074\u002f\u0022\u002b\u00fc\u0020\u0026\u0078\u0021\u0027`,
+		"bytes":               `s3cr3t/"+\xc3\xbc &x!\'`,
+		"HTML":                `s3cr3t/&quot;+&uuml; &amp;x!&#39;`,
+		"XML":                 `s3cr3t/&#x22;+ü &#38;x!&apos;`,
+		"hex":                 hex.EncodeToString([]byte(secret)),
+		"upper-case hex":      strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		"base64 of URL":       base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(secret))),
+		"base64 of JSON":      base64.StdEncoding.EncodeToString([]byte(inner)),
+		"needlessly":          `%70lain\u002ds3&#99;ret`,
+	} {
+		want := "100% é of C:\\new\n " + Masked + ` &c. \"x`
+		if got := r.With(nil).String("100% é of C:\\new\n " + form + ` &c. \"x`); got != want {
+			t.Errorf("%s: %q became %q", name, form, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"a s3cr3t%2f%2…":      "a " + Masked + "…",
+		`a s3cr3t/\"+\u0…`:    "a " + Masked + "…",
+		"a s3cr3t/&quot;+&u…": "a " + Masked + "…",
+	} {
+		if got := r.With(nil).String(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzEscapes(f *testing.F) {
+	f.Add("%41%zz&amp;&#x;\\u12\\ud83d\\ude00…", "\\u00e9")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		plain, at := unescape(before)
+		if at != nil && (len(at) != len(plain)+1 || !slices.IsSorted(at) || at[len(plain)] != len(before)) {
+			t.Errorf("%q became %q with %v", before, plain, at)
+		}
+		var r Redactor
+		r.Add("s3cr3t/x")
+		// What stands before must not make the first byte part of an escape.
+		if got := r.With(nil).String(before + " s3cr3t%2fx " + after); strings.Contains(got, " s3cr3t%2fx ") {
+			t.Errorf("%q %q: %q", before, after, got)
+		}
+	})
 }
