@@ -41,8 +41,12 @@ func cloudEvent(id string, p *payload) any {
 	}
 }
 
-// maxQuote bounds the platform's error in a chat message, in bytes.
+// maxQuote bounds an error's message, and what a chat message quotes, in bytes
+// of JSON.
 const maxQuote = 1000
+
+// maxHeader bounds a header in Slack, which takes 150 characters.
+const maxHeader = 150
 
 // line is a line of a chat message: a label and what the platform or the spec
 // says, which no chat may take for markup.
@@ -63,13 +67,16 @@ func (p *payload) lines() []line {
 		all = append(all, line{"Fault", fmt.Sprintf("%s (%s, confidence %.2f)", *p.Classification, *p.Category, *p.Confidence)})
 	}
 	if c := p.CorrelationContext; c != nil {
-		all = append(all, line{"Failing step", c.FailingStepName}, line{"Error", clip(c.RawError, maxQuote)})
+		all = append(all, line{"Failing step", c.FailingStepName}, line{"Error", p.cut(c.RawError, maxQuote)})
 	}
 	if p.Error != nil {
-		all = append(all, line{"Error", clip(p.Error.Message, maxQuote)})
+		all = append(all, line{"Error", p.Error.Message})
 	}
 	if p.Input != nil {
-		all = append(all, line{"Input", clip(string(p.Input), maxQuote)})
+		all = append(all, line{"Input", p.cut(string(p.Input), maxQuote)})
+	}
+	if p.Truncated {
+		all = append(all, line{"Note", "shortened; the run's report has the whole"})
 	}
 	return slices.DeleteFunc(all, func(l line) bool { return l.text == "" })
 }
@@ -86,7 +93,7 @@ func slackMessage(p *payload) any {
 		Text text   `json:"text"`
 	}
 	// plain_text is shown as it is; only the fallback is read for markup.
-	blocks := []block{{"header", text{"plain_text", clip(p.headline(), 150)}}}
+	blocks := []block{{"header", text{"plain_text", p.cut(p.headline(), maxHeader)}}}
 	for _, l := range p.lines() {
 		blocks = append(blocks, block{"section", text{"plain_text", l.label + ": " + l.text}})
 	}

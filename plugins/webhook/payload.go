@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -14,7 +15,7 @@ const payloadVersion = 1
 // maxPayload bounds a payload, in bytes: Standard Webhooks asks for less than 20 KB.
 const maxPayload = 20_000
 
-// maxName bounds each name or id in a payload, in bytes.
+// maxName bounds each name or id in a payload, in bytes of JSON.
 const maxName = 256
 
 // payload is what receivers get. It is a closed list of fields, none of which
@@ -37,7 +38,7 @@ type payload struct {
 	Timestamp           string          `json:"timestamp"`           // ISO 8601, UTC
 	Error               *failure        `json:"error,omitempty"`     // why there is no end, or no verdict
 	Input               json.RawMessage `json:"input,omitempty"`     // only with include_input
-	Truncated           bool            `json:"truncated,omitempty"` // input, stack or error are not whole
+	Truncated           bool            `json:"truncated,omitempty"` // something is not whole
 }
 
 // failure is why something did not happen.
@@ -72,56 +73,65 @@ func (p *payload) shorten(excess int) {
 	p.CorrelationContext.shorten(excess)
 }
 
-// shorten takes about excess bytes of JSON, and at least one byte of text,
-// from the stack, or from the error once the stack is gone.
+// shorten takes about excess bytes of JSON, and at least one character, from
+// the stack, or from the error once the stack is gone.
 func (c *correlation) shorten(excess int) {
 	text := &c.StackTrace
 	if *text == "" {
 		text = &c.RawError
 	}
-	size := max(1, encodedSize(*text))
-	*text = clip(*text, len(*text)*max(0, size-excess)/(size+1))
+	size := 0
+	for _, r := range *text {
+		size += encodedSize(r)
+	}
+	*text = clip(*text, size-excess)
 }
 
-// encodedSize is how many bytes of JSON a text takes, without its quotes.
-func encodedSize(text string) int {
-	encoded, err := json.Marshal(text)
-	if err != nil { // strings always encode
-		return len(text)
+// encodedSize is how many bytes of JSON a character takes, at most.
+func encodedSize(r rune) int {
+	switch {
+	case r < ' ', strings.ContainsRune("<>&\u2028\u2029\ufffd", r):
+		return len(`\u0000`)
+	case r == '"', r == '\\':
+		return len(`\"`)
 	}
-	return len(encoded) - len(`""`)
+	return utf8.RuneLen(r)
 }
 
 func newPayload(event sdk.Event) *payload {
 	document := &payload{
 		Version:             payloadVersion,
 		Event:               eventName(event.Type),
-		RunID:               clip(event.RunID, maxName),
-		Suite:               clip(event.Suite, maxName),
-		Vector:              clip(event.Vector, maxName),
-		ActionID:            clip(event.ActionID, maxName),
-		SessionID:           clip(event.SessionID, maxName),
+		RunID:               event.RunID,
+		Suite:               event.Suite,
+		Vector:              event.Vector,
+		ActionID:            event.ActionID,
+		SessionID:           event.SessionID,
 		Verdict:             event.Verdict,
 		Status:              string(event.Status),
 		ExecutionDurationMS: event.DurationMS,
 		Timestamp:           event.Time.UTC().Format(time.RFC3339Nano),
 		Input:               event.Input,
 	}
+	for _, name := range []*string{&document.RunID, &document.Suite, &document.Vector, &document.ActionID, &document.SessionID} {
+		*name = document.cut(*name, maxName)
+	}
 	if e := event.Error; e != nil {
-		document.Error = &failure{Kind: e.Kind, Message: clip(e.Message, maxQuote)}
+		document.Error = &failure{Kind: document.cut(e.Kind, maxName), Message: document.cut(e.Message, maxQuote)}
 	}
 	if event.Status != sdk.StatusFailed {
 		return document
 	}
 	if c := event.Classification; c != nil {
-		document.Classification, document.Category, document.Confidence = &c.Class, &c.Category, &c.Confidence
+		class, category := document.cut(c.Class, maxName), document.cut(c.Category, maxName)
+		document.Classification, document.Category, document.Confidence = &class, &category, &c.Confidence
 	}
 	if c := event.Correlation; c != nil {
 		document.CorrelationContext = &correlation{
-			FailingStepID:   clip(c.FailingStepID, maxName),
-			FailingStepName: clip(c.FailingStepName, maxName),
+			FailingStepID:   document.cut(c.FailingStepID, maxName),
+			FailingStepName: document.cut(c.FailingStepName, maxName),
 			InputHash:       event.InputHash,
-			Timestamp:       clip(c.Timestamp, maxName),
+			Timestamp:       document.cut(c.Timestamp, maxName),
 			RawError:        c.RawError,
 			StackTrace:      c.StackTrace,
 		}
@@ -138,13 +148,19 @@ func eventName(t sdk.EventType) string {
 	return "data_action_debug_error"
 }
 
-// clip is the start of text, at most size bytes of it and whole characters.
+// cut shortens a text of the payload, and marks that where it does.
+func (p *payload) cut(text string, size int) string {
+	short := clip(text, size)
+	p.Truncated = p.Truncated || short != text
+	return short
+}
+
+// clip is the start of text, whole characters, at most size bytes of JSON.
 func clip(text string, size int) string {
-	if len(text) <= size {
-		return text
+	for i, r := range text {
+		if size -= encodedSize(r); size < 0 {
+			return text[:i]
+		}
 	}
-	for size > 0 && !utf8.RuneStart(text[size]) {
-		size--
-	}
-	return text[:size]
+	return text
 }

@@ -34,13 +34,48 @@ func TestEncodeTruncates(t *testing.T) {
 	}
 }
 
+// In every format the payload stays small, whatever all of its texts are.
 func TestEncodeLongNames(t *testing.T) {
 	t.Parallel()
-	event := failedSession()
-	long := strings.Repeat("\x01é", 50_000)
-	event.Suite, event.Vector, event.SessionID, event.ActionID, event.RunID = long, long, long, long, long
-	event.Correlation = &sdk.Correlation{FailingStepID: long, FailingStepName: long, Timestamp: long, RawError: long, StackTrace: long}
-	checkPayload(t, event, true)
+	for _, text := range []string{"\x01é", "\x01", "é", "世", "😀", "<", `"`, "\xff"} {
+		event := failedSession()
+		long := strings.Repeat(text, 50_000)
+		event.Suite, event.Vector, event.SessionID, event.ActionID, event.RunID = long, long, long, long, long
+		event.Correlation = &sdk.Correlation{FailingStepID: long, FailingStepName: long, Timestamp: long, RawError: long, StackTrace: long}
+		checkPayload(t, event, true)
+		event.Error = &sdk.EventError{Kind: long, Message: long}
+		event.Classification = &sdk.Classification{Class: long, Category: long}
+		for name, format := range formats() {
+			body, err := format.encode(event.ID, newPayload(event))
+			if err != nil || len(body) > maxPayload {
+				t.Errorf("%s of %q: %d bytes, %v", name, text, len(body), err)
+			}
+		}
+	}
+}
+
+// Whatever was cut, receivers are told so, in every format.
+func TestEncodeMarksWhatIsCut(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 30_000)
+	for name, change := range map[string]func(*sdk.Event){
+		"vector":  func(e *sdk.Event) { e.Vector = long },
+		"session": func(e *sdk.Event) { e.SessionID = long },
+		"error":   func(e *sdk.Event) { e.Error = &sdk.EventError{Kind: "timeout", Message: long} },
+		"step":    func(e *sdk.Event) { e.Correlation.FailingStepName = long },
+		"raw":     func(e *sdk.Event) { e.Correlation.RawError = long },
+		"input":   func(e *sdk.Event) { e.Input = json.RawMessage(`"` + long + `"`) },
+		"nothing": func(*sdk.Event) {},
+	} {
+		for format, mark := range map[string]string{"generic": `"truncated":true`, "cloudevents": `"truncated":true`, "slack": "Note: shortened", "teams": "shortened"} {
+			event := failedSession()
+			change(&event)
+			body, err := formats()[format].encode(event.ID, newPayload(event))
+			if marked := strings.Contains(string(body), mark); err != nil || marked != (name != "nothing") {
+				t.Errorf("%s in %s: marked %v, %v", name, format, marked, err)
+			}
+		}
+	}
 }
 
 func checkPayload(t *testing.T, event sdk.Event, truncated bool) {
