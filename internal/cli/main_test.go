@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/url"
 	"os"
@@ -385,6 +387,9 @@ func encodings(secret string) []string {
 		strings.Trim(string(quoted), `"`), strings.Trim(strings.TrimSpace(plain.String()), `"`),
 		base64.StdEncoding.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw),
 		base64.URLEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw),
+		hex.EncodeToString(raw), html.EscapeString(secret),
+		strings.ToLower(url.QueryEscape(secret)), strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"),
+		strings.ReplaceAll(strings.Trim(string(quoted), `"`), "/", `\/`),
 	}
 	slices.Sort(forms)
 	return slices.Compact(forms)

@@ -216,6 +216,13 @@ func encodings(secret string) []string {
 			forms = append(forms, inside(encoding, raw)...)
 		}
 	}
+	// Where a text's escapes are undone, so are those that a secret itself holds.
+	plain := secret
+	for range deepest {
+		if plain, _ = unescape(plain); len(plain) >= shortest {
+			forms = append(forms, plain)
+		}
+	}
 	digits := hex.EncodeToString([]byte(secret))
 	return append(forms, digits, strings.ToUpper(digits))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -210,6 +211,22 @@ func TestSecretsAreMaskedHoweverTheyAreEscaped(t *testing.T) {
 	} {
 		if got := r.With(nil).String(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A secret may look as if it were escaped itself.
+func TestSecretsWithEscapesAreMaskedHoweverTheyAreEscaped(t *testing.T) {
+	const secret = `s3cr+t/c&na=ry"<7f>\%41 &lt;end`
+	var r Redactor
+	r.Add(secret)
+	quoted, _ := json.Marshal(secret)
+	for _, form := range []string{
+		secret, html.EscapeString(secret), strings.ToLower(url.QueryEscape(secret)), string(quoted[1 : len(quoted)-1]),
+		strings.ReplaceAll(string(quoted[1:len(quoted)-1]), "/", `\/`), strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"),
+	} {
+		if got := r.With(nil).String("a " + form + " b"); got != "a "+Masked+" b" {
+			t.Errorf("%q became %q", form, got)
 		}
 	}
 }
