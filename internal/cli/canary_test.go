@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -69,11 +70,17 @@ func echoes(token string, secrets ...string) []string {
 		"Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte(foreignClient+":"+foreignSecret)),
 		string(must(json.Marshal(map[string]any{"secrets": secrets}))),
 	)
+	for _, datum := range personal {
+		all = append(all, datum, url.QueryEscape(datum))
+	}
 	return all
 }
 
+// personal are data of persons, of each kind that is looked for.
+var personal = []string{"ann.lee@example.co.uk", "4111 1111 1111 1111", "+44 20 7946 0958", "DE89370400440532013000", "123-45-6789"}
+
 // manyVectors is more than there are echoes.
-const manyVectors = 60
+const manyVectors = 90
 
 func must(b []byte, err error) []byte {
 	if err != nil {
@@ -180,7 +187,8 @@ func TestCanaries(t *testing.T) {
 			secrets := append(f.secrets(), canaryPhone, canaryPIN)
 			// What stands in base64 beside other text: the middle is enough to know it.
 			basic := base64.StdEncoding.EncodeToString([]byte(foreignClient + ":" + foreignSecret))
-			assertNoSecrets(t, append(secrets, basic[24:len(basic)-4]), texts)
+			secrets = append(secrets, basic[24:len(basic)-4])
+			assertNoSecrets(t, append(secrets, personal...), texts)
 			if test.shows && !strings.Contains(texts["result.json"], "(sensitive)") {
 				t.Errorf("nothing was masked, so nothing is shown by the test:\n%s", texts["result.json"])
 			}

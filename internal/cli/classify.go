@@ -114,7 +114,7 @@ type classification struct {
 // its hook processes.
 func (c *classification) useSuite(ctx context.Context) (release func(), err error) {
 	p := c.process
-	logger, err := p.logger(c.options.logLevel, func(s string) string { return c.classifier.Redactor.With(nil).String(s) })
+	logger, err := p.logger(c.options.logLevel, func(s string) string { return c.classifier.Redactor.With(nil).Text(s) })
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (p *platforms) query(ctx context.Context, q health.Question) (health.Health
 	view := p.redactor.With(nil)
 	if err == nil {
 		for i := range h.Codes {
-			h.Codes[i].Code = view.String(h.Codes[i].Code)
+			h.Codes[i].Code = view.Text(h.Codes[i].Code)
 		}
 		return h, nil
 	}

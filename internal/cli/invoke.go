@@ -200,7 +200,7 @@ func writeTrace(w io.Writer, steps []action.Step, mask redact.View) {
 			fmt.Fprintf(w, "  output  %s\n", mask.JSON(step.Output))
 		}
 		if step.Error != nil {
-			fmt.Fprintf(w, "  error   %s\n", strings.ReplaceAll(mask.String(step.Error.Stack), "\n", "\n          "))
+			fmt.Fprintf(w, "  error   %s\n", strings.ReplaceAll(mask.Text(step.Error.Stack), "\n", "\n          "))
 		}
 	}
 }
@@ -209,6 +209,6 @@ func writeTrace(w io.Writer, steps []action.Step, mask redact.View) {
 func (o *opened) tellMocks() {
 	for _, p := range o.sandbox.MockProblems() {
 		fmt.Fprintf(o.process.stderr, "Warning: mock.%s answered 500 (requests: %d), because the route %q cannot be evaluated: %s\n",
-			p.Mock, p.Count, p.Route, o.redactor.With(nil).String(p.Text))
+			p.Mock, p.Count, p.Route, o.redactor.With(nil).Text(p.Text))
 	}
 }

@@ -38,7 +38,7 @@ type opening struct {
 // error with nothing left open.
 func (f *inputFlags) open(ctx context.Context, p *process, want opening) (*opened, error) {
 	redactor := &redact.Redactor{}
-	logger, err := p.logger(f.logLevel, func(s string) string { return redactor.With(nil).String(s) })
+	logger, err := p.logger(f.logLevel, func(s string) string { return redactor.With(nil).Text(s) })
 	if err != nil {
 		return nil, err
 	}

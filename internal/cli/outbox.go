@@ -272,7 +272,7 @@ func oneLine(text string) string {
 // each that has an outbox.
 func (o *outboxOptions) withSuites(ctx context.Context, p *process, act func(ctx context.Context, e *execution, s *suite) error) error {
 	e := &execution{runOptions: &runOptions{inputFlags: o.inputFlags, paths: o.paths}, process: p, redactor: &redact.Redactor{}}
-	logger, err := p.logger(o.logLevel, func(s string) string { return e.redactor.With(nil).String(s) })
+	logger, err := p.logger(o.logLevel, func(s string) string { return e.redactor.With(nil).Text(s) })
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (p *platforms) embedded() []string {
 
 // failure ends the command on an error of a platform or a plugin.
 func (p *platforms) failure(ctx context.Context, err error) error {
-	err = errors.New(p.redactor.With(nil).String(err.Error()))
+	err = errors.New(p.redactor.With(nil).Text(err.Error()))
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted: %w", err)}
 	}

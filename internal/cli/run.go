@@ -113,7 +113,7 @@ type execution struct {
 
 func (o *runOptions) execute(ctx context.Context, p *process) error {
 	e := &execution{runOptions: o, process: p, redactor: &redact.Redactor{}}
-	logger, err := p.logger(o.logLevel, func(s string) string { return e.redactor.With(nil).String(s) })
+	logger, err := p.logger(o.logLevel, func(s string) string { return e.redactor.With(nil).Text(s) })
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (e *execution) configure(ctx context.Context) error {
 		diags, err := s.configure(ctx, e.seed)
 		e.found.add(s.spec, diags)
 		if err != nil && !e.found.diags.HasErrors() {
-			return &exitError{exitUndecided, errors.New(e.redactor.With(s.plan.Secrets).String(err.Error()))}
+			return &exitError{exitUndecided, errors.New(e.redactor.With(s.plan.Secrets).Text(err.Error()))}
 		}
 	}
 	if e.found.diags.HasErrors() {

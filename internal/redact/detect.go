@@ -14,13 +14,14 @@ type detector struct {
 	stands string // what stands in its place
 }
 
-// detectors find numbers; of those that overlap, what begins first counts.
+// detectors find numbers, also where + is a space, as in URLs. Of those that
+// overlap what begins first counts.
 var detectors = []detector{
-	{regexp.MustCompile(`\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b`), isIBAN, "(iban)"},
-	{regexp.MustCompile(`\+\d{1,3}(?:[ ./\x{a0}-]?\(?\d{1,4}\)?){2,6}\b`), isPhone, "(phone)"},
-	{regexp.MustCompile(`\b\d(?:[ \x{a0}\x{2010}-\x{2015}-]?\d){12,18}\b`), isCard, "(card)"},
+	{regexp.MustCompile(`\b[A-Z]{2}\d{2}(?:[ +]?[A-Z0-9]{4}){2,7}(?:[ +]?[A-Z0-9]{1,3})?\b`), isIBAN, "(iban)"},
+	{regexp.MustCompile(`\+\d{1,3}(?:[ +./\x{a0}-]?\(?\d{1,4}\)?){2,6}\b`), isPhone, "(phone)"},
+	{regexp.MustCompile(`\b\d(?:[ +\x{a0}\x{2010}-\x{2015}-]?\d){12,18}\b`), isCard, "(card)"},
 	{regexp.MustCompile(`\b\d{3}-\d{2}-\d{4}\b`), isSSN, "(ssn)"},
-	{regexp.MustCompile(`(?:\(\d{3}\) ?|\b\d{3}[-. ])\d{3}[-. ]\d{4}\b`), nil, "(phone)"},
+	{regexp.MustCompile(`(?:\(\d{3}\)[ +]?|\b\d{3}[-. +])\d{3}[-. +]\d{4}\b`), nil, "(phone)"},
 }
 
 var email = regexp.MustCompile(`[\pL\pN._%+-][\pL\pN._%+'-]*@[\pL\pN](?:[\pL\pN-]*[\pL\pN])?(?:\.[\pL\pN](?:[\pL\pN-]*[\pL\pN])?)+`)
@@ -29,10 +30,11 @@ var email = regexp.MustCompile(`[\pL\pN._%+-][\pL\pN._%+'-]*@[\pL\pN](?:[\pL\pN-
 // numbers and e-mail addresses in free text. It looks for what is written as
 // such: a run of digits alone is not a phone number.
 func personal(text string) string {
-	text = splice(text, findAddresses(text))
-	text = splice(text, findNumbers(text))
-	text = maskEscaped(text, findAddresses)
-	return maskEscaped(text, findNumbers)
+	for _, find := range []func(string) []span{findAddresses, findNumbers} {
+		text = maskEscaped(text, find)
+		text = splice(text, find(text))
+	}
+	return text
 }
 
 func findAddresses(text string) []span {
@@ -75,7 +77,7 @@ func hasLongNumber(text string) bool {
 			if run++; run == fewestDigits {
 				return true
 			}
-		case strings.ContainsRune(" -./()\u00a0\u2010\u2011\u2012\u2013\u2014\u2015", c):
+		case strings.ContainsRune(" +-./()\u00a0\u2010\u2011\u2012\u2013\u2014\u2015", c):
 		default:
 			run = 0
 		}
@@ -113,7 +115,7 @@ func isCard(match string) bool {
 
 // isIBAN checks the two check digits (ISO 13616: the number modulo 97 is 1).
 func isIBAN(match string) bool {
-	account := strings.ReplaceAll(match, " ", "")
+	account := strings.NewReplacer(" ", "", "+", "").Replace(match)
 	if len(account) < 15 || len(account) > 34 {
 		return false
 	}

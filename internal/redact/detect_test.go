@@ -18,6 +18,8 @@ func TestPersonalDataIsMasked(t *testing.T) {
 		"call (555) 010-9999, 555.010.9999":                       "call (phone), (phone)",
 		"GET /users?email=ann%40example.com&tel=%2B4915112345678": "GET /users?email=(email)&tel=(phone)",
 		`{\"mail\":\"ann\u0040example.com\"}`:                     `{\"mail\":\"(email)\"}`,
+		"q=4111+1111+1111+1111&q=DE89+3704+0044+0532+0130+00":     "q=(card)&q=(iban)",
+		"q=%2B44+20+7946+0958&q=%28555%29+010-9999":               "q=(phone)&q=(phone)",
 		"'ann.o'neil@exämple.de'":                                 "'(email)'",
 		"call +43/660 1234567":                                    "call (phone)",
 		"4111\u00a01111\u00a01111\u00a01111, 4111–1111–1111–1111": "(card), (card)",

@@ -109,7 +109,7 @@ func redactVector(v *result.Vector, view redact.View) {
 		e.Output = view.JSON(e.Output)
 		if e.Error != nil {
 			e.Error.Message, e.Error.Stack = view.Text(e.Error.Message), view.Text(e.Error.Stack)
-			e.Error.Code = view.String(e.Error.Code)
+			e.Error.Code = view.Text(e.Error.Code)
 			e.Error.Details = view.JSON(e.Error.Details)
 		}
 		for i := range e.Trace {
@@ -122,10 +122,10 @@ func redactVector(v *result.Vector, view redact.View) {
 			} else {
 				step.Output = nil
 			}
-			step.ID, step.Name, step.Timestamp = view.String(step.ID), view.String(step.Name), view.String(step.Timestamp)
+			step.ID, step.Name, step.Timestamp = view.Text(step.ID), view.Text(step.Name), view.Text(step.Timestamp)
 			if failure := step.Error; failure != nil {
 				failure.Message, failure.Stack = view.Text(failure.Message), view.Text(failure.Stack)
-				failure.Code = view.String(failure.Code)
+				failure.Code = view.Text(failure.Code)
 			}
 		}
 	}

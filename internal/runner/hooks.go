@@ -187,7 +187,7 @@ func (r *Runner) afterVector(ctx context.Context, out *result.Vector, view redac
 			if a.Name == "" || a.Pass == nil {
 				return h.failed("after_vector", errors.New("it answered a check without a name, or without pass"))
 			}
-			c := result.Check{Name: view.String(a.Name), Status: result.Pass, Message: view.String(a.Message), Range: out.Range}
+			c := result.Check{Name: view.Text(a.Name), Status: result.Pass, Message: view.Text(a.Message), Range: out.Range}
 			if !*a.Pass {
 				c.Status = result.Fail
 			}
