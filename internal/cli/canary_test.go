@@ -176,7 +176,9 @@ func TestCanaries(t *testing.T) {
 			dir := suite(t,
 				"canary.assay.hcl", base+fmt.Sprintf(canarySuite, board.URL, manyVectors, canaryPhone, canaryPIN, test.vector),
 				"classify.lua", canaryScript)
-			out := run(t, dir, f.env(), append([]string{"run", ".", "--log-level", "debug"}, everyReport...)...)
+			receiver := newTracesReceiver(t)
+			env := append(f.env(), receiver.env(otlpKey)...)
+			out := run(t, dir, env, append([]string{"run", ".", "--otel", "--log-level", "debug"}, everyReport...)...)
 			if out.code != test.code {
 				t.Errorf("exit status %d, want %d\n%s%s", out.code, test.code, out.stdout, out.stderr)
 			}
@@ -184,7 +186,12 @@ func TestCanaries(t *testing.T) {
 			texts := everything(t, dir)
 			delete(texts, "canary.assay.hcl")
 			texts["stdout"], texts["stderr"], texts["webhook"] = out.stdout, out.stderr, strings.Join(bodies, "\n")
-			secrets := append(f.secrets(), canaryPhone, canaryPIN)
+			texts["spans"] = receiver.raw.String()
+			for _, command := range []string{"history . --json", "history broken . --json", "outbox list . --json", "audit query ."} {
+				told := run(t, dir, env, strings.Fields(command)...)
+				texts[command] = told.stdout + told.stderr
+			}
+			secrets := append(f.secrets(), otlpKey, canaryPhone, canaryPIN)
 			// What stands in base64 beside other text: the middle is enough to know it.
 			basic := base64.StdEncoding.EncodeToString([]byte(foreignClient + ":" + foreignSecret))
 			secrets = append(secrets, basic[24:len(basic)-4])
