@@ -150,8 +150,12 @@ func (l *Log) isFull(now time.Time) bool {
 		return true
 	}
 	_, day, _ := auditfile.ParseSegmentName(l.tip.segment)
-	return now.Format("20060102") > day
+	return now.Format("20060102") > day || isAhead(day, now)
 }
+
+// isAhead reports whether a segment's day was told by a clock that was wrong:
+// it is more than a day from now.
+func isAhead(day string, now time.Time) bool { return day > now.AddDate(0, 0, 1).Format("20060102") }
 
 // writeJournal commits: with the journal's sync the records are in the log.
 func (l *Log) writeJournal(p *pending) (err error) {

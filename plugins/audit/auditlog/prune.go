@@ -85,7 +85,11 @@ func (l *Log) outdated() (removed Removed, before int64, err error) {
 		return removed, 0, err
 	}
 	today := now.Format("20060102")
+	count := 0 // of the segments to be removed
 	for i, s := range segments {
+		if isAhead(s.day, now) {
+			continue // its age cannot be told; what follows it is younger
+		}
 		old, err := l.isOutdated(s, today, cutoff)
 		if err != nil {
 			return Removed{}, 0, err
@@ -93,12 +97,17 @@ func (l *Log) outdated() (removed Removed, before int64, err error) {
 		if !old {
 			break
 		}
-		before = l.tip.tree.Size
-		if i+1 < len(segments) {
-			before = segments[i+1].first
-		}
-		removed.Records += before - s.first
+		count = i + 1
+	}
+	for _, s := range segments[:count] {
 		removed.Segments = append(removed.Segments, s.name)
+	}
+	if count > 0 {
+		before = l.tip.tree.Size
+		if count < len(segments) {
+			before = segments[count].first
+		}
+		removed.Records = before - segments[0].first
 	}
 	removed.Others, err = l.outdatedQuarantine(cutoff)
 	return removed, before, err

@@ -128,3 +128,28 @@ func TestRotation(t *testing.T) {
 	}
 	audittest.AssertClean(t, audittest.Verify(t, workspace, auditread.Trust{}), 9)
 }
+
+// A clock that was years ahead for a while keeps nothing from being pruned.
+func TestClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	workspace := t.TempDir()
+	c := &clock{time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	l := audittest.Open(t, workspace, auditlog.Options{Now: c.Now})
+	audittest.Append(t, l, 0, 2)
+	c.now = c.now.AddDate(10, 0, 0)
+	audittest.Append(t, l, 2, 3)
+	c.now = c.now.AddDate(-10, 0, 1)
+	audittest.Append(t, l, 3, 5)
+	if removed, err := l.Prune(t.Context(), "prune", auditfile.Actor{}); err != nil || removed.Records != 0 {
+		t.Errorf("%d records were removed too early, %v", removed.Records, err)
+	}
+	c.now = c.now.AddDate(0, 0, 100)
+	audittest.Append(t, l, 5, 6)
+	removed, err := l.Prune(t.Context(), "prune", auditfile.Actor{})
+	if err != nil || removed.Records != 5 || len(removed.Segments) != 3 {
+		t.Errorf("%d records in %v were removed, want 5 in three segments; %v", removed.Records, removed.Segments, err)
+	}
+	if r := audittest.Verify(t, workspace, auditread.Trust{}); !r.Intact || !r.Complete || r.Pruned != 5 {
+		t.Errorf("%+v", r)
+	}
+}
