@@ -2,18 +2,24 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gowebpki/jcs"
 	"github.com/spf13/cobra"
 
 	"github.com/assay-cx/assay/internal/health"
+	"github.com/assay-cx/assay/internal/page"
+	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/serve"
 )
 
@@ -37,11 +43,14 @@ func newServe(p *process) *cobra.Command {
 	o := &serveOptions{}
 	command := &cobra.Command{
 		Use:   "serve [DIR]",
-		Short: "Serve the health of a suite's actions, for clients and Prometheus",
+		Short: "Serve the health of a suite's actions, for people, clients and Prometheus",
 		Long: `Serve the health of the suite's actions, from the platform's analytics over the
-last 24 hours, until Ctrl-C. Nothing is run; only the plugins that talk to
-platforms are started.
+last 24 hours, and the history of the suite's runs, until Ctrl-C. Nothing is
+run; only the plugins that talk to platforms are started.
 
+  GET /                      a page for people: actions, what does not pass and
+                             since when, runs and their vectors; it follows what
+                             happens, also in runs of other processes
   GET /health?action_id=ID   figures, most frequent error codes and thresholds
                              of the action with this id or name, as JSON
   GET /metrics               the same and more for Prometheus
@@ -52,8 +61,8 @@ and window however many do. Where it fails, the last figures are told with
 "stale": true; where it limits the rate, it is left alone for as long as it says.
 
 It listens on loopback. To listen elsewhere give a token, which clients send as
-"Authorization: Bearer TOKEN" (all but /livez and /readyz ask for it), in a file
-or in ` + tokenVariable + `; where something in front of it decides who may
+"Authorization: Bearer TOKEN" (all but /livez and /readyz ask for it), and people
+sign in with, in a file or in ` + tokenVariable + `; where something in front of it decides who may
 ask, --no-auth. A token over plain HTTP can be read on the way: give
 --tls-cert and --tls-key too.
 
@@ -203,7 +212,9 @@ func (m *monitoring) run(ctx context.Context, stop <-chan struct{}, listener net
 		Operations: m.operations,
 		Breaker:    func(plugin, operation string) string { return m.stacks[plugin].BreakerState(operation) },
 		Token:      m.token, LocalOnly: m.token == "" && !m.noAuth, Logger: m.logger,
+		Dir: m.plan.Dir, Embedded: m.embedded(), Input: m.input,
 	})
+	defer func() { _ = monitor.Close() }() // the history is only read
 	base := baseURL(listener, certificates)
 	if err := m.portFile.write(base); err != nil {
 		return &exitError{exitUndecided, err}
@@ -230,6 +241,21 @@ func baseURL(listener net.Listener, certificates *tls.Config) string {
 		base.Scheme = "https"
 	}
 	return base.String()
+}
+
+// input is a vector's input, masked as `assay plan` shows it.
+func (m *monitoring) input(name string) (page.Input, bool) {
+	i := slices.IndexFunc(m.plan.Vectors, func(v *plan.Vector) bool { return v.Name == name })
+	if i < 0 {
+		return page.Input{}, false
+	}
+	v := m.plan.Vectors[i]
+	canonical, err := jcs.Transform(v.Input)
+	if err != nil {
+		return page.Input{}, true // known only in a run
+	}
+	sum := sha256.Sum256(canonical)
+	return page.Input{SHA256: hex.EncodeToString(sum[:]), Redacted: m.redactor.With(v.Sensitive).JSON(v.Display())}, true
 }
 
 // greet tells where what stands.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,6 +14,8 @@ const (
 	Fresh = time.Minute
 	// failureHold is how long a platform that failed is left alone.
 	failureHold = 15 * time.Second
+	// maxSamples is how many answers are kept for a line over time: a day's.
+	maxSamples = 24 * 60
 	// patience is how long someone waits for a new answer who could have an old one.
 	patience = 2 * time.Second
 )
@@ -99,6 +102,14 @@ type entry struct {
 	flight  chan struct{} // closed when the query under way ends; nil for none
 	began   time.Time     // of the flight
 	counts  Counts
+	samples []Sample
+}
+
+// Sample is what the platform once answered.
+type Sample struct {
+	At         time.Time
+	Executions int64
+	ErrorRate  float64 // percent
 }
 
 // Counts count the queries of a question by how they ended.
@@ -186,6 +197,17 @@ func (c *Cache) Counts(q Question) Counts {
 	return Counts{}
 }
 
+// Samples answers what the platform told since the cache was made, the oldest
+// first; of long ago no more than a day's.
+func (c *Cache) Samples(q Question) []Sample {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[q]; e != nil {
+		return slices.Clone(e.samples)
+	}
+	return nil
+}
+
 // Wait waits for the queries under way. Nothing may be asked any more.
 func (c *Cache) Wait() { c.queries.Wait() }
 
@@ -226,6 +248,10 @@ func (c *Cache) settle(q Question, e *entry, answer Health, err error) {
 		e.counts.OK++
 		e.reading = Reading{Health: answer, At: now}
 		e.next = now.Add(Fresh)
+		if len(e.samples) == maxSamples {
+			e.samples = slices.Delete(e.samples, 0, 1)
+		}
+		e.samples = append(e.samples, Sample{now, answer.Executions, answer.ErrorRate()})
 	case errors.As(err, &limited):
 		e.counts.Limited++
 		e.next = now.Add(Fresh)

@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -90,7 +92,11 @@ var ErrNoRun = errors.New("no such run in the history")
 
 // History reads a suite's history, while others may write. It is safe for
 // concurrent use and must be closed. Its errors say what to do.
-type History struct{ db *sql.DB }
+type History struct {
+	db   *sql.DB
+	dir  string
+	file fs.FileInfo // the one that was opened
+}
 
 // Exists reports whether the suite in dir has a history.
 func Exists(dir string) bool { return database.Exists(dir) }
@@ -101,7 +107,18 @@ func Open(ctx context.Context, dir string) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &History{db: db}, nil
+	file, err := database.Stat(dir)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &History{db: db, dir: dir, file: file}, nil
+}
+
+// Current reports whether the suite's history is still the one that was
+// opened: somebody may have removed it, or put another in its place.
+func (h *History) Current() bool {
+	file, err := database.Stat(h.dir)
+	return err == nil && os.SameFile(h.file, file)
 }
 
 // Close lets the history go.

@@ -157,6 +157,29 @@ func (h *History) Slowest(ctx context.Context, runs, limit int) (all []Slow, err
 	return all, err
 }
 
+// Tally counts what came of one action's vectors in one run.
+type Tally struct {
+	RunID   string
+	Action  string
+	Passed  int
+	Failed  int
+	Errored int
+}
+
+// Tallies count what came of the vectors in the latest runs, as many as runs
+// says, the newest first. Those of a run that goes on count so far.
+func (h *History) Tallies(ctx context.Context, runs int) (all []Tally, err error) {
+	err = h.query(ctx, `SELECT r.id, o.action, sum(o.status NOT IN ('fail', 'error')), sum(o.status = 'fail'), sum(o.status = 'error')
+		FROM (SELECT seq, id FROM run ORDER BY seq DESC LIMIT ?) AS r CROSS JOIN outcome AS o ON o.run = r.seq
+		GROUP BY r.seq, o.action ORDER BY r.seq DESC, o.action`, []any{runs}, func(rows *sql.Rows) error {
+		t := Tally{}
+		err := rows.Scan(&t.RunID, &t.Action, &t.Passed, &t.Failed, &t.Errored)
+		all = append(all, t)
+		return err
+	})
+	return all, err
+}
+
 // nth is the place of the n-th newest run; 0 where there are fewer.
 func (h *History) nth(ctx context.Context, n int) (seq int64, err error) {
 	err = h.query(ctx, "SELECT seq FROM run ORDER BY seq DESC LIMIT 1 OFFSET ?", []any{n - 1}, func(rows *sql.Rows) error {

@@ -3,10 +3,11 @@
 // so that a vector, its checks, its classification and its trace show the same
 // in either.
 //
-// A page has Style and Script inline and Policy as its content security policy,
-// and is made of Templates: "status" shows a verdict, "vector" a row of a list
-// that opens to all that is known of a vector. Script gives a list with the id
-// "vectors" search, filters and keys; the page works without it.
+// The report has Style and Script inline and Policy as its content security
+// policy; the monitor's page has a script and a policy of its own. Both are made
+// of Templates: "status" shows a verdict, "vector" a row of a list that opens to
+// all that is known of a vector, "detail" that alone. Script gives a list with
+// the id "vectors" search, filters and keys; the report works without it.
 //
 // All texts may be hostile. html/template escapes them, the policy lets nothing
 // else run or load, and VectorOf bounds what a vector takes of a page.
@@ -42,11 +43,12 @@ func Script() template.JS { return template.JS(script) } //nolint:gosec // our o
 // Policy is a content security policy that lets Style and Script be, and
 // nothing else: no other script, no style, no request.
 func Policy() string {
-	return "default-src 'none'; script-src '" + digest(script) + "'; style-src '" + digest(style) +
+	return "default-src 'none'; script-src '" + Digest(script) + "'; style-src '" + Digest(style) +
 		"'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
 }
 
-func digest(source string) string {
+// Digest is what a policy names an inline script or style by.
+func Digest(source string) string {
 	sum := sha256.Sum256([]byte(source))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -86,7 +86,7 @@ func inputOf(input json.RawMessage) string {
 	if json.Unmarshal(input, &head) == nil {
 		return Clip(plain(head), maxBlock)
 	}
-	return indented(input)
+	return Indented(input)
 }
 
 // Ended is how a vector's execution ended, and with which error code.
@@ -128,10 +128,10 @@ func (view *Vector) execution(e *result.Execution) {
 	if e.Error != nil {
 		view.Failure = &result.ExecutionError{
 			Code: Clip(e.Error.Code, maxLine), Message: Clip(e.Error.Message, maxText),
-			Stack: Clip(ownStack(e), maxBlock), Details: json.RawMessage(indented(e.Error.Details)),
+			Stack: Clip(ownStack(e), maxBlock), Details: json.RawMessage(Indented(e.Error.Details)),
 		}
 	}
-	view.Output = indented(e.Output)
+	view.Output = Indented(e.Output)
 	view.Trace = waterfall(e)
 }
 
@@ -144,8 +144,9 @@ func ownStack(e *result.Execution) string {
 	return e.Error.Stack
 }
 
-// indented is a JSON document for people; what is too long is not laid out.
-func indented(document json.RawMessage) string {
+// Indented is a JSON document for people, within bounds; what is too long is not
+// laid out.
+func Indented(document json.RawMessage) string {
 	var b bytes.Buffer
 	if len(document) > maxBlock || json.Indent(&b, document, "", "  ") != nil {
 		return Clip(string(document), maxBlock)

@@ -19,8 +19,9 @@ const (
 )
 
 // Run answers on the listener, which it closes, until stop is closed; then it
-// finishes the requests under way, within 10 s or until ctx ends. certificates
-// may be nil: plain HTTP.
+// finishes the requests under way, within 10 s or until ctx ends, but for the
+// streams of events, which end at once. certificates may be nil: plain HTTP. It
+// runs once.
 func (m *Monitor) Run(ctx context.Context, stop <-chan struct{}, listener net.Listener, certificates *tls.Config) error {
 	listener = netutil.LimitListener(listener, maxConnections)
 	server := &http.Server{
@@ -47,7 +48,7 @@ func (m *Monitor) Run(ctx context.Context, stop <-chan struct{}, listener net.Li
 		return fmt.Errorf("the monitor cannot listen any more: %w", err)
 	case <-stop:
 	}
-	m.stopping.Store(true)
+	close(m.ending)
 	grace, cancel := context.WithTimeout(ctx, stopGrace)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {

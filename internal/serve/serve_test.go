@@ -84,8 +84,8 @@ func TestRequestsThatAreWrong(t *testing.T) {
 		{"GET", "/health?action=" + actionID, 400, "action_id is missing"},
 		{"GET", "/health?action_id=%22%0a", 404, `suite inventory has no action with the id or name "\"\n"; it has ` + actionID + " (sync)"},
 		{"GET", "/health?action_id=" + strings.Repeat("x", 5000), 404, strings.Repeat("x", 80) + "…"},
-		{"GET", "/health/", 404, "see /health?action_id=ID"},
-		{"GET", "/", 404, "see /health?action_id=ID"},
+		{"GET", "/health/", 404, "see / in a browser, /health?action_id=ID"},
+		{"GET", "/nothing", 404, "see / in a browser, /health?action_id=ID"},
 		{"POST", "/health?action_id=sync", 405, "use GET"},
 		{"DELETE", "/", 405, "use GET"},
 	} {

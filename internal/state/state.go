@@ -40,8 +40,13 @@ type Database struct {
 // Exists reports whether the suite in dir has the database. One that may not
 // be looked at does: Open says why.
 func (d Database) Exists(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, Folder, d.File))
+	_, err := d.Stat(dir)
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// Stat tells which file the database of the suite in dir is.
+func (d Database) Stat(dir string) (fs.FileInfo, error) {
+	return os.Stat(filepath.Join(dir, Folder, d.File))
 }
 
 // Open opens the database of the suite in dir, with one connection, and makes
