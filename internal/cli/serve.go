@@ -48,23 +48,23 @@ func newServe(p *process) *cobra.Command {
 last 24 hours, and the history of the suite's runs, until Ctrl-C. Nothing is
 run; only the plugins that talk to platforms are started.
 
-  GET /                      a page for people: actions, what does not pass and
-                             since when, runs and their vectors; it follows what
-                             happens, also in runs of other processes
+  GET /                      pages for people: how the actions are, what does not
+                             pass and since when, runs and their vectors; they
+                             follow what happens, also in runs of other processes
   GET /health?action_id=ID   figures, most frequent error codes and thresholds
                              of the action with this id or name, as JSON
   GET /metrics               the same and more for Prometheus
   GET /livez, /readyz        whether it runs; whether it takes requests
 
-The platform is asked when somebody asks, at most once a minute for each action
-and window however many do. Where it fails, the last figures are told with
+The platform is asked when somebody asks, or has the page open, at most once a
+minute for each action and window however many do. Where it fails, the last figures are told with
 "stale": true; where it limits the rate, it is left alone for as long as it says.
 
 It listens on loopback. To listen elsewhere give a token, which clients send as
-"Authorization: Bearer TOKEN" (all but /livez and /readyz ask for it), and people
-sign in with, in a file or in ` + tokenVariable + `; where something in front of it decides who may
-ask, --no-auth. A token over plain HTTP can be read on the way: give
---tls-cert and --tls-key too.
+"Authorization: Bearer TOKEN" and people sign in with (all but /livez and /readyz
+ask for it), in a file or in ` + tokenVariable + `; where something in front of
+it decides who may ask, --no-auth. A token over plain HTTP can be read on the
+way: give --tls-cert and --tls-key too.
 
 --alert-rules prints rules for Prometheus, among them two on how fast an error
 budget is used up. They need --burn-rates: figures over four shorter windows,

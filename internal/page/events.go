@@ -50,7 +50,6 @@ func (p *Page) Events(w http.ResponseWriter, r *http.Request) {
 		seen = id
 	}
 	s := stream{w, http.NewResponseController(w)}
-	_ = s.control.SetReadDeadline(time.Time{}) // the server's are for requests that end
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies pass events on at once

@@ -22,12 +22,16 @@ const (
 	maxRecent   = 10 // runs on the first page
 )
 
+// unknown is the status of what nobody has told of.
+const unknown = "unknown"
+
 // nowPage is the first page: how things are.
 type nowPage struct {
 	frame
 	Status     string
 	News       string // in a sentence, read out where it changes
 	Actions    []actionRow
+	Embedded   []string // platforms that are the embedded tenant
 	Codes      []codeRow
 	Failures   []failure
 	More       int // that do not pass and are not among Failures
@@ -71,9 +75,10 @@ type flakyRow struct {
 func (p *Page) now(w http.ResponseWriter, r *http.Request) {
 	view := nowPage{frame: p.frame(r.Context(), "now", p.Suite)}
 	view.Actions = p.actionRows(r.Context(), p.Actions)
-	worst := result.Pass
+	view.Embedded = p.Embedded
+	worst := result.Skip // nothing is known
 	for _, a := range view.Actions {
-		if a.Known || a.Problem != "" {
+		if a.doc.TotalExecutions > 0 || a.Problem != "" {
 			worst = max(worst, a.doc.Status)
 		}
 		for _, c := range a.doc.TopErrorCodes {
@@ -91,7 +96,9 @@ func (p *Page) now(w http.ResponseWriter, r *http.Request) {
 	default:
 		worst = max(worst, p.past(r.Context(), &view, d))
 	}
-	view.Status = worst.String()
+	if view.Status = worst.String(); worst == result.Skip {
+		view.Status = unknown
+	}
 	view.Title = view.Status + " · " + p.Suite
 	p.render(w, http.StatusOK, view)
 }
@@ -117,7 +124,7 @@ func (p *Page) past(ctx context.Context, view *nowPage, d *digest) result.Status
 
 // news tells of the latest run.
 func news(r runRow, broken int) string {
-	text := fmt.Sprintf("Run %s has come to %d vectors so far, %d passed.", shortID(r.ID), r.Total(), r.Passed)
+	text := fmt.Sprintf("Run %s goes on.", shortID(r.ID)) // without counts: they would be read out each second
 	if r.Status != history.Unfinished {
 		text = fmt.Sprintf("Latest run %s: %s, %d of %d vectors passed.", shortID(r.ID), r.Status, r.Passed, r.Total())
 	}
@@ -153,7 +160,7 @@ func (p *Page) actionRow(a health.Action, readings map[string]health.Reading) ac
 	if !row.Known {
 		row.doc.TopErrorCodes = nil
 		if errors.Is(current.Err, context.DeadlineExceeded) || errors.Is(current.Err, context.Canceled) {
-			row.Status, row.Problem, row.Reason, row.Remedy = "unknown", "", "", ""
+			row.Status, row.Problem, row.Reason, row.Remedy = unknown, "", "", ""
 		}
 		return row
 	}
