@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -172,7 +173,6 @@ func hostile(t *testing.T) (string, *platform) {
 		vectors = append(vectors, v, func() result.Vector { v := passed(s); v.Action = s; return v }())
 		p.health.Codes = append(p.health.Codes, health.Code{Code: s, Executions: 1e6, Errors: int64(1e6 - i)})
 	}
-	p.err = fmt.Errorf("%s", strings.Join(looktest.Corpus[:20], " "))
 	run := history.Run{ID: "run-hostile", Suite: "inventory", StartedAt: epoch, Filters: looktest.Corpus[0], Actor: history.Actor{User: looktest.Corpus[1], Commit: looktest.Corpus[4]}}
 	recorder := history.Record(t.Context(), dir, run, history.Kept)
 	for _, v := range vectors {
@@ -203,25 +203,21 @@ func TestHostileTextsStayInertInABrowser(t *testing.T) {
 	b := m.open("/")
 	b.Do(chromedp.EmulateViewport(360, 640))
 	name := looktest.Corpus[2] + " 2"
-	for _, path := range []string{"/", "/actions/sync", "/runs", "/runs/run-hostile", "/runs/run-hostile?page=2&q=" + url.QueryEscape(looktest.Corpus[4]), "/runs/run-hostile?status=error&page=2", vectorLink(name, ""), vectorLink(looktest.Corpus[0], "run-hostile")} {
+	for _, path := range []string{
+		"/", "/actions/sync", "/runs", "/runs/run-hostile", "/runs/run-hostile?page=2&q=" + url.QueryEscape(looktest.Corpus[4]),
+		"/runs/run-hostile?status=error&page=2", vectorLink(name, ""), vectorLink(looktest.Corpus[0], "run-hostile"),
+	} {
 		b.Do(chromedp.Navigate(m.server.URL+path), chromedp.WaitVisible(isLive))
-		looktest.Ask[int](b, `(document.querySelectorAll("details").forEach(d => d.open = true), document.querySelectorAll("body *").forEach(e => e.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}))), 0)`)
-		if looktest.Ask[bool](b, `"pwned" in window`) {
-			t.Errorf("%s: a text of the platform ran", path)
-		}
-		for what, find := range map[string]string{
-			"elements that load or embed": `document.querySelectorAll("img, iframe, base, object, embed, meta[http-equiv], link:not([rel=icon])").length`,
-			"links that lead away":        `[...document.querySelectorAll("a, form, area")].filter(e => new URL(e.href || e.action).origin !== location.origin).length`,
-			"scripts that are not ours":   `document.scripts.length - 1`,
-			"styles that are not ours":    `document.querySelectorAll("style").length - 1`,
-			"attributes that run":         `[...document.querySelectorAll("*")].filter(e => [...e.attributes].some(a => a.name.startsWith("on") || a.name === "style")).length`,
-			"pixels too wide":             `Math.max(0, document.documentElement.scrollWidth - 360)`,
-		} {
-			if n := looktest.Ask[int](b, find); n != 0 {
-				t.Errorf("%.60s: %s: %d", path, what, n)
-			}
-		}
-		b.AssertNoBarriers()
+		assertHarmless(t, b, path)
+	}
+	p.fail(errors.New(strings.Join(looktest.Corpus[:20], " ")))
+	failing := o
+	failing.Health = health.NewCache(t.Context(), p.query)
+	defer failing.Health.Wait()
+	other := serve(t, failing, "127.0.0.1:0")
+	for _, path := range []string{"/", "/actions/sync"} {
+		_, body := other.get(path)
+		assertSays(t, path, body, "Failed to fetch action metrics: &lt;script&gt;")
 	}
 	// What comes with an update is as inert.
 	record(t, dir, 9, failedAs(looktest.Corpus[1]))
@@ -240,4 +236,26 @@ func TestHostileTextsStayInertInABrowser(t *testing.T) {
 	if blocked != "img-src" {
 		t.Errorf("the policy blocks %s", blocked)
 	}
+}
+
+// assertHarmless opens all that opens, and finds what a text of somebody else did.
+func assertHarmless(t *testing.T, b *looktest.Browser, where string) {
+	t.Helper()
+	looktest.Ask[int](b, `(document.querySelectorAll("details").forEach(d => d.open = true), document.querySelectorAll("body *").forEach(e => e.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}))), 0)`)
+	if looktest.Ask[bool](b, `"pwned" in window`) {
+		t.Errorf("%s: a text of the platform ran", where)
+	}
+	for what, find := range map[string]string{
+		"elements that load or embed": `document.querySelectorAll("img, iframe, base, object, embed, meta[http-equiv], link:not([rel=icon])").length`,
+		"links that lead away":        `[...document.querySelectorAll("a, form, area")].filter(e => new URL(e.href || e.action).origin !== location.origin).length`,
+		"scripts that are not ours":   `document.scripts.length - 1`,
+		"styles that are not ours":    `document.querySelectorAll("style").length - 1`,
+		"attributes that run":         `[...document.querySelectorAll("*")].filter(e => [...e.attributes].some(a => a.name.startsWith("on") || a.name === "style")).length`,
+		"pixels too wide":             `Math.max(0, document.documentElement.scrollWidth - 360)`,
+	} {
+		if n := looktest.Ask[int](b, find); n != 0 {
+			t.Errorf("%.60s: %s: %d", where, what, n)
+		}
+	}
+	b.AssertNoBarriers()
 }

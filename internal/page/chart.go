@@ -38,6 +38,7 @@ func chartOf(samples []health.Sample, value func(health.Sample) float64, limit *
 	if len(samples) == 0 {
 		return nil
 	}
+	whole := len(samples)
 	samples = thin(samples, maxPoints)
 	low, high := math.Inf(1), 0.0
 	for _, s := range samples {
@@ -56,9 +57,9 @@ func chartOf(samples []health.Sample, value func(health.Sample) float64, limit *
 	}
 	var line, dots strings.Builder
 	span := max(last.Sub(first).Seconds(), 1)
-	step := last.Sub(first) / time.Duration(len(samples)) // of a line that was thinned
+	gap := maxGap * time.Duration(1+whole/maxPoints) // a line that was thinned has longer steps
 	joined := func(i int) bool {                          // with the one before it
-		return i > 0 && i < len(samples) && samples[i].At.Sub(samples[i-1].At) <= max(maxGap, 4*step)
+		return i > 0 && i < len(samples) && samples[i].At.Sub(samples[i-1].At) <= gap
 	}
 	for i, s := range samples {
 		x, y := 100*s.At.Sub(first).Seconds()/span, height(value(s))

@@ -29,9 +29,13 @@ type platform struct {
 	mu     sync.Mutex
 	health health.Health
 	err    error
+	hold   chan struct{} // where not nil, answers wait for its end
 }
 
 func (p *platform) query(context.Context, health.Question) (health.Health, error) {
+	if p.hold != nil {
+		<-p.hold
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.health, p.err
@@ -44,6 +48,12 @@ type monitor struct {
 	page   *Page
 	server *httptest.Server
 	ending chan struct{}
+}
+
+func (p *platform) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
 }
 
 func healthy() *platform {

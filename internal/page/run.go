@@ -147,7 +147,7 @@ func (p *Page) run(w http.ResponseWriter, r *http.Request) {
 	view.filter(outcomes, query)
 	found := view.find(outcomes)
 	page, _ := strconv.Atoi(query.Get("page"))
-	page = min(max(page, 1), (len(found)+pageSize-1)/pageSize+1)
+	page = max(1, min(page, (len(found)+pageSize-1)/pageSize))
 	from := min((page-1)*pageSize, len(found))
 	to := min(from+pageSize, len(found))
 	view.Found, view.From, view.To = len(found), from+1, to
