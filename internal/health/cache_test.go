@@ -226,3 +226,26 @@ func TestQueriesEndWithTheCache(t *testing.T) {
 		}
 	})
 }
+
+func TestSamplesOfADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		c := NewCache(t.Context(), p.query)
+		if c.Samples(question) != nil {
+			t.Error("samples of nothing")
+		}
+		for range maxSamples + 5 {
+			expect(t, c, p.queries.Load()+1, false, nil)
+			time.Sleep(Fresh)
+		}
+		samples := c.Samples(question)
+		if len(samples) != maxSamples || samples[0].Executions != 6 || samples[maxSamples-1].At.Sub(samples[0].At) != (maxSamples-1)*Fresh {
+			t.Errorf("%d samples from %+v", len(samples), samples[0])
+		}
+		p.set(errors.New("HTTP 500"), 0)
+		expect(t, c, maxSamples+5, true, nil)
+		if len(c.Samples(question)) != maxSamples {
+			t.Error("a failure is no sample")
+		}
+	})
+}

@@ -453,3 +453,37 @@ func TestLargeDocumentsLoseWhatIsLeastMissed(t *testing.T) {
 		t.Errorf("%d bytes are kept of what cannot be made smaller", len(kept))
 	}
 }
+
+func TestTallies(t *testing.T) {
+	h := historyOf(t, map[string]string{"a": "PPF", "b": "PFE", "c": "-PP"})
+	tallies, err := h.Tallies(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Tally{
+		{RunID: runID(2), Action: "sync", Passed: 1, Failed: 1, Errored: 1},
+		{RunID: runID(1), Action: "sync", Passed: 2, Failed: 1},
+	}
+	if diff := cmp.Diff(want, tallies); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAHistoryThatWasReplaced(t *testing.T) {
+	dir := t.TempDir()
+	runOf(t, dir, 0, "", Kept, map[string]byte{"a": 'P'})
+	h := open(t, dir)
+	if !h.Current() {
+		t.Error("it is the one that was opened")
+	}
+	if err := os.RemoveAll(filepath.Join(dir, state.Folder)); err != nil {
+		t.Fatal(err)
+	}
+	if h.Current() {
+		t.Error("it is gone")
+	}
+	runOf(t, dir, 1, "", Kept, map[string]byte{"a": 'P'})
+	if h.Current() {
+		t.Error("it is another one")
+	}
+}

@@ -58,7 +58,7 @@ func chartOf(samples []health.Sample, value func(health.Sample) float64, limit *
 	var line, dots strings.Builder
 	span := max(last.Sub(first).Seconds(), 1)
 	gap := maxGap * time.Duration(1+whole/maxPoints) // a line that was thinned has longer steps
-	joined := func(i int) bool {                          // with the one before it
+	joined := func(i int) bool {                     // with the one before it
 		return i > 0 && i < len(samples) && samples[i].At.Sub(samples[i-1].At) <= gap
 	}
 	for i, s := range samples {
