@@ -2,24 +2,18 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"github.com/spf13/cobra"
 
 	"github.com/assay-cx/assay/internal/health"
-	"github.com/assay-cx/assay/internal/page"
-	"github.com/assay-cx/assay/internal/plan"
 	"github.com/assay-cx/assay/internal/serve"
 )
 
@@ -212,7 +206,7 @@ func (m *monitoring) run(ctx context.Context, stop <-chan struct{}, listener net
 		Operations: m.operations,
 		Breaker:    func(plugin, operation string) string { return m.stacks[plugin].BreakerState(operation) },
 		Token:      m.token, LocalOnly: m.token == "" && !m.noAuth, Logger: m.logger,
-		Dir: m.plan.Dir, Embedded: m.embedded(), Input: m.input,
+		Dir: m.plan.Dir, Embedded: m.embedded(),
 	})
 	defer func() { _ = monitor.Close() }() // the history is only read
 	base := baseURL(listener, certificates)
@@ -241,21 +235,6 @@ func baseURL(listener net.Listener, certificates *tls.Config) string {
 		base.Scheme = "https"
 	}
 	return base.String()
-}
-
-// input is a vector's input, masked as `assay plan` shows it.
-func (m *monitoring) input(name string) (page.Input, bool) {
-	i := slices.IndexFunc(m.plan.Vectors, func(v *plan.Vector) bool { return v.Name == name })
-	if i < 0 {
-		return page.Input{}, false
-	}
-	v := m.plan.Vectors[i]
-	canonical, err := jcs.Transform(v.Input)
-	if err != nil {
-		return page.Input{}, true // known only in a run
-	}
-	sum := sha256.Sum256(canonical)
-	return page.Input{SHA256: hex.EncodeToString(sum[:]), Redacted: m.redactor.With(v.Sensitive).JSON(v.Display())}, true
 }
 
 // greet tells where what stands.

@@ -153,13 +153,14 @@ func TestPagesWithoutScripts(t *testing.T) {
 // hostile is a history and a platform that say each text of the corpus
 // wherever somebody else decides what is said.
 func hostile(t *testing.T) (string, *platform) {
+	t.Helper()
 	dir := t.TempDir()
 	p := healthy()
 	var vectors []result.Vector
 	for i, s := range looktest.Corpus {
 		quoted, _ := json.Marshal(map[string]string{s: s})
 		v := failedAs(fmt.Sprintf("%s %d", s, i))
-		v.Action, v.Tags = s, []string{s}
+		v.Action, v.Tags, v.Input = s, []string{s}, quoted
 		v.Execution = &result.Execution{
 			Status: s, SessionID: s, InputHash: s, Output: quoted,
 			Error: &result.ExecutionError{Code: s, Message: s, Stack: s, Details: quoted},
@@ -195,10 +196,6 @@ func TestHostileTextsStayInertInABrowser(t *testing.T) {
 	dir, p := hostile(t)
 	o := optionsOf(t, dir, p)
 	o.Suite = looktest.Corpus[0]
-	o.Input = func(string) (Input, bool) {
-		quoted, _ := json.Marshal(looktest.Corpus)
-		return Input{SHA256: looktest.Corpus[0], Redacted: quoted}, true
-	}
 	m := serve(t, o, "127.0.0.1:0")
 	b := m.open("/")
 	b.Do(chromedp.EmulateViewport(360, 640))

@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -64,15 +63,13 @@ func healthy() *platform {
 }
 
 func optionsOf(t *testing.T, dir string, p *platform) Options {
+	t.Helper()
 	cache := health.NewCache(t.Context(), p.query)
 	t.Cleanup(cache.Wait)
 	bound := health.Bound{Window: health.DefaultWindow, Threshold: result.Threshold{Suite: "inventory", Name: "error_rate", Metric: "error_rate", Action: "sync", Max: new(5.0)}}
 	return Options{
 		Suite: "inventory", Dir: dir, Health: cache,
 		Actions: []health.Action{{Suite: "inventory", Name: "sync", ID: "a1b2", Platform: "cxone", Categories: map[string]string{"UPSTREAM_TIMEOUT": "timeout"}, Bounds: []health.Bound{bound}}},
-		Input: func(name string) (Input, bool) {
-			return Input{SHA256: "hash of " + name, Redacted: json.RawMessage(`{"sku":"SKU-1","warehouseId":"***"}`)}, name != "gone"
-		},
 	}
 }
 
@@ -131,7 +128,7 @@ func (m *monitor) get(path string) (int, string) {
 var epoch = time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
 
 // record keeps a run, the n-th, of these vectors.
-func record(t *testing.T, dir string, n int, vectors ...result.Vector) string {
+func record(t *testing.T, dir string, n int, vectors ...result.Vector) {
 	t.Helper()
 	run := history.Run{ID: fmt.Sprintf("run%05d-0000", n), Suite: "inventory", StartedAt: epoch.Add(time.Duration(n) * time.Minute), Spec: "digest", Seed: 7, Actor: history.Actor{User: "sam"}}
 	recorder := history.Record(t.Context(), dir, run, history.Kept)
@@ -146,7 +143,6 @@ func record(t *testing.T, dir string, n int, vectors ...result.Vector) string {
 	if err := recorder.End(run); err != nil {
 		t.Fatal(err)
 	}
-	return run.ID
 }
 
 func passed(name string) result.Vector {
@@ -156,6 +152,7 @@ func passed(name string) result.Vector {
 func failedAs(name string) result.Vector {
 	v := passed(name)
 	v.Status = result.Fail
+	v.Input = []byte(`{"sku":"SKU-1","warehouseId":"***"}`)
 	v.Checks = []result.Check{{Name: "expect.status", Status: result.Fail, Expected: "COMPLETED", Actual: "FAILED", Message: "expected COMPLETED, got FAILED"}}
 	v.Classification = &result.Classification{Class: result.ExternalDependencyOutage, Category: "rate_limited", Confidence: .95, Reason: "The step saw HTTP 503.", Source: "builtin"}
 	v.Execution = &result.Execution{
@@ -171,6 +168,7 @@ func failedAs(name string) result.Vector {
 
 // threeRuns are a history: broken since the second, coin flaky, steady fine.
 func threeRuns(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	record(t, dir, 1, passed("broken"), passed("coin"), passed("steady"))
 	record(t, dir, 2, failedAs("broken"), failedAs("coin"), passed("steady"))

@@ -16,7 +16,6 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"html/template"
 	"net/http"
@@ -47,19 +46,10 @@ type Options struct {
 	Health  *health.Cache
 	// Embedded are the platforms that run inside the monitor, where nothing happens.
 	Embedded []string
-	// Input is the input of one of the suite's vectors; false where the suite
-	// has no such vector.
-	Input func(vector string) (Input, bool)
 	// SignOut is whether there is something to sign out of.
 	SignOut bool
 	// Ending is closed when the streams of events, which go on for ever, must end.
 	Ending <-chan struct{}
-}
-
-// Input is a vector's input as the spec has it.
-type Input struct {
-	SHA256   string          // in hex, of the canonical input; empty where only a run can know it
-	Redacted json.RawMessage // as `assay plan` shows it
 }
 
 // Page makes the pages of one suite.

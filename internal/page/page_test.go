@@ -225,20 +225,6 @@ func TestAHistoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestInputsOfAnotherState(t *testing.T) {
-	dir := t.TempDir()
-	other := failedAs("changed")
-	other.Execution.InputHash = "of another input"
-	record(t, dir, 1, failedAs("same"), other, failedAs("gone"))
-	m := serve(t, optionsOf(t, dir, healthy()), "127.0.0.1:0")
-	for name, want := range map[string]string{
-		"same": "&#34;warehouseId&#34;: &#34;***&#34;", "changed": "What was submitted is known by its SHA-256 alone", "gone": "has no such vector",
-	} {
-		_, body := m.get(vectorLink(name, ""))
-		assertSays(t, name, body[strings.Index(body, "<main"):], want)
-	}
-}
-
 func TestARunThatGoesOn(t *testing.T) {
 	dir := threeRuns(t)
 	m := serve(t, optionsOf(t, dir, healthy()), "127.0.0.1:0")

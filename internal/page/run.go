@@ -173,7 +173,9 @@ func (v *runPage) filter(outcomes []history.Outcome, query url.Values) {
 	v.Q, v.Status = clip(strings.TrimSpace(query.Get("q"))), query.Get("status")
 	v.Filters = []filter{
 		{"", "All", "", len(outcomes), false},
-		{"error", "Errored", "", counts["error"], false}, {"fail", "Failed", "", counts["fail"], false}, {"pass", "Passed", "", counts["pass"], false},
+		{"error", "Errored", "", counts["error"], false},
+		{"fail", "Failed", "", counts["fail"], false},
+		{"pass", "Passed", "", counts["pass"], false},
 	}
 	if !slices.ContainsFunc(v.Filters, func(f filter) bool { return f.Status == v.Status }) {
 		v.Status = ""

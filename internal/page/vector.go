@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -24,17 +23,9 @@ type failure struct {
 	RunID  string
 	Opens  bool // it did not pass, so that there is more to show than a line
 	Cut    bool // its result was too large for the history
-	Input  *inputView
-	Gone   bool // the suite does not have it any more
 	Broken *history.Broken
 	Flaky  *history.Flaky
 	At     time.Time
-}
-
-// inputView is the input that a vector was tried with.
-type inputView struct {
-	Text    string // redacted
-	Changed bool   // the spec has another one now, and only the digest of this one is known
 }
 
 // failure is an outcome with all that is known of it.
@@ -51,9 +42,6 @@ func (p *Page) failure(ctx context.Context, d *digest, o history.Outcome) failur
 	}
 	f.Vector = look.VectorOf(v)
 	f.ID = idOf(o.Name)
-	if f.Opens {
-		f.Input, f.Gone = p.input(v)
-	}
 	if i := slices.IndexFunc(d.broken, func(b history.Broken) bool { return b.Name == o.Name }); i >= 0 {
 		f.Broken = &d.broken[i]
 	}
@@ -70,10 +58,11 @@ func (p *Page) document(ctx context.Context, o history.Outcome) (v result.Vector
 		return v, false
 	}
 	body, err := h.Document(ctx, o.RunID, o.Name)
-	if err != nil || body == nil || json.Unmarshal(body, &v) != nil {
+	if err != nil || body == nil {
 		return v, false
 	}
-	return v, true
+	v, err = history.Decode(body)
+	return v, err == nil
 }
 
 // vectorOf is as much of a vector as its outcome tells.
@@ -92,22 +81,6 @@ func vectorOf(o history.Outcome) result.Vector {
 		v.Error = &result.Error{Summary: o.Error}
 	}
 	return v
-}
-
-// input is the redacted input that a vector was submitted with. The history
-// has its digest alone, so it shows where the suite's still has the same.
-func (p *Page) input(v result.Vector) (view *inputView, gone bool) {
-	input, known := p.Input(v.Name)
-	if !known {
-		return nil, true
-	}
-	if v.Execution == nil || v.Execution.InputHash == "" || input.SHA256 == "" {
-		return nil, false
-	}
-	if v.Execution.InputHash != input.SHA256 {
-		return &inputView{Changed: true}, false
-	}
-	return &inputView{Text: look.Indented(input.Redacted)}, false
 }
 
 // idOf makes an element's id of a name.

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/assay-cx/assay/internal/health"
-	"github.com/assay-cx/assay/internal/page"
 	"github.com/assay-cx/assay/internal/result"
 )
 
@@ -80,7 +79,6 @@ func options(tb testing.TB, p *platform) Options {
 	tb.Cleanup(cache.Wait)
 	return Options{
 		Suite: "inventory", Version: "1.2.3", Health: cache, Logger: slog.New(slog.DiscardHandler), Dir: tb.TempDir(),
-		Input: func(string) (page.Input, bool) { return page.Input{}, false },
 		Actions: []health.Action{
 			{Suite: "inventory", Name: "sync", ID: actionID, Platform: "cxone", Categories: map[string]string{"UPSTREAM_TIMEOUT": "timeout"}, Bounds: []health.Bound{bound}},
 			{Suite: "inventory", Name: "odd", ID: "id of/another & platform+%", Platform: "other"},

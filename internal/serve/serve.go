@@ -44,9 +44,8 @@ type Options struct {
 	Logger    *slog.Logger
 	// Dir is the suite's folder, of whose history the pages tell.
 	Dir string
-	// Embedded and Input are the pages'.
+	// Embedded are the platforms that run inside the monitor.
 	Embedded []string
-	Input    func(vector string) (page.Input, bool)
 }
 
 // Monitor serves a suite's health.
@@ -62,7 +61,7 @@ type Monitor struct {
 func New(o Options) *Monitor {
 	m := &Monitor{Options: o, ending: make(chan struct{}), door: newDoor(o.Token)}
 	m.pages = page.New(page.Options{
-		Suite: o.Suite, Dir: o.Dir, Actions: o.Actions, Health: o.Health, Embedded: o.Embedded, Input: o.Input,
+		Suite: o.Suite, Dir: o.Dir, Actions: o.Actions, Health: o.Health, Embedded: o.Embedded,
 		SignOut: o.Token != "", Ending: m.ending,
 	})
 	metrics := newMetrics(m)
