@@ -148,18 +148,3 @@ func TestStopWithStreams(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// The time to read a request does not end an answer that takes longer.
-func TestAnswersMayTakeLongerThanRequests(t *testing.T) {
-	t.Parallel()
-	p := &platform{hold: make(chan struct{})}
-	address, stop := running(t, New(options(t, p)))
-	timer := time.AfterFunc(readWithin+500*time.Millisecond, func() { close(p.hold) })
-	defer timer.Stop()
-	if response, body := get(t, address+"/health?action_id=sync"); response.StatusCode != http.StatusOK {
-		t.Errorf("%s %s", response.Status, body)
-	}
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-}

@@ -15,7 +15,6 @@ import (
 
 const (
 	maxConnections = 512              // further ones wait to be accepted
-	readWithin     = 10 * time.Second // a request
 	stopGrace      = 10 * time.Second // for requests under way, at the end
 )
 
@@ -29,7 +28,7 @@ func (m *Monitor) Run(ctx context.Context, stop <-chan struct{}, listener net.Li
 		Handler:           m,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       readWithin,
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      patience + 15*time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,

@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/assay-cx/assay/internal/health"
 	"github.com/assay-cx/assay/internal/page"
@@ -91,14 +90,7 @@ func (m *Monitor) Close() error { return m.pages.Close() }
 // maxBody bounds the body of a request: only signing in has one.
 const maxBody = 16 << 10
 
-func (m *Monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength == 0 {
-		// The time to read a request has no more to do with it, but would end
-		// an answer that takes longer.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	}
-	m.handler.ServeHTTP(w, r)
-}
+func (m *Monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
 // guard lets through who may read. A browser that may not is asked to sign in.
 func (m *Monitor) guard(next http.Handler) http.Handler {
