@@ -1,4 +1,4 @@
-// Acme is a third party's plugin, for tests: a sink whose version and behaviour
+// Command acme is a third party's plugin, for tests: a sink whose version and behaviour
 // are set when it is built.
 package main
 

@@ -1,4 +1,4 @@
-// Stamp is a third party's hook plugin, for tests: it puts its mark on whatever
+// Command stamp is a third party's hook plugin, for tests: it puts its mark on whatever
 // passes, and keeps what it was shown in a file.
 package main
 
