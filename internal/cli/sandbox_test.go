@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // actionID is that of the action of the specs in these tests.
@@ -145,6 +146,7 @@ func send(t *testing.T, r *running, signals []syscall.Signal) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Millisecond) // nobody is faster, and the process needs the processor to end
 	}
 }
 
