@@ -234,11 +234,10 @@ func isPluginsOwn(err error) bool {
 
 // outcome is what becomes of a letter after an attempt.
 func (c *courier) outcome(ctx context.Context, l *letter, err error) outcome {
-	var open *invoke.OpenError
 	switch {
 	case err == nil:
 		return outcome{letter: l, courier: c, fate: delivered}
-	case errors.As(err, &open):
+	case isOpen(err):
 		c.leaveAlone(cmp.Or(c.sink.Retry.OpenFor, pause))
 		return outcome{letter: l, courier: c, err: c.mask(err.Error())}
 	case ctx.Err() != nil:

@@ -283,6 +283,7 @@ func (f *Fanout) record(ctx context.Context, sinks []Sink, events []sdk.Event, c
 			}
 			switch {
 			case err == nil:
+			case sink.BestEffort && isOpen(err): // what opened the breaker is told
 			case sink.BestEffort:
 				f.warn("Audit record could not be written", fmt.Sprintf("plugin %q: %v. The run goes on, because its mode says so.", sink.Name, err))
 			default:
@@ -291,6 +292,11 @@ func (f *Fanout) record(ctx context.Context, sinks []Sink, events []sdk.Event, c
 		}
 	}
 	return nil
+}
+
+func isOpen(err error) bool {
+	var open *invoke.OpenError
+	return errors.As(err, &open)
 }
 
 func (f *Fanout) warn(summary, detail string) {
